@@ -1,0 +1,45 @@
+//! What a removal asks of the browser.
+
+use async_trait::async_trait;
+
+use crate::{Result, cleanup::Rung, ids::SessionId, view::{HeldView, TabView}};
+
+/// What disposing of a session's browser side did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Disposed {
+    /// Tabs closed.
+    pub tabs: u32,
+    /// How far it had to go; none when the session never had a browser.
+    pub rung: Option<Rung>,
+    /// Files removed.
+    pub files: u32,
+    /// Files that stay by design.
+    pub kept_files: Vec<String>,
+}
+
+/// The browser as the core sees it. Every method is cancel-safe and may be called again.
+#[async_trait]
+pub trait BrowserPort: Send + Sync {
+    /// Stops interception, traces and recordings of the session. Best effort.
+    ///
+    /// # Errors
+    /// When the browser refused or does not answer.
+    async fn stop_capture(&self, session: &SessionId) -> Result<()>;
+
+    /// Closes the session's tabs, disposes its context and removes its files, then verifies that
+    /// nothing carries its context any more. Also waits for, or disowns, a context that is just
+    /// being made. From the first call on the session can never get a context again.
+    ///
+    /// # Errors
+    /// When something of the session is still there.
+    async fn dispose(&self, session: &SessionId) -> Result<Disposed>;
+
+    /// The session's tabs, from memory, without asking the browser.
+    fn tabs(&self, session: &SessionId) -> Vec<TabView>;
+
+    /// The last measured figures of the session's renderers (`renderers`, `js_heap` only).
+    fn held(&self, session: &SessionId) -> HeldView;
+
+    /// Whether the session's browser was lost and the client was not yet told.
+    fn lost(&self, session: &SessionId) -> bool;
+}

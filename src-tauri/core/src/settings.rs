@@ -1,0 +1,169 @@
+//! Settings: every limit and lifetime with its default.
+
+use std::{path::PathBuf, time::Duration};
+
+/// Everything a host can be told. Defaults are those of the design.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Lifetimes and limits of sessions and clients.
+    pub sessions: SessionSettings,
+    /// Lifetimes and budgets of cursors.
+    pub cursors: CursorSettings,
+    /// Bounds of the DevTools buffers.
+    pub devtools: DevtoolsSettings,
+    /// Which Chromium and how.
+    pub browser: BrowserSettings,
+    /// How long each step of a removal may take.
+    pub cleanup: CleanupSettings,
+    /// How long a tool call may take.
+    pub calls: CallSettings,
+}
+
+/// Lifetimes and limits of sessions and clients.
+#[derive(Debug, Clone)]
+pub struct SessionSettings {
+    /// Without a call for this long a session ends, when the client's process is not known to live. Zero: never.
+    pub idle_timeout: Duration,
+    /// The same while the client's process is known to live. Zero: never.
+    pub idle_timeout_known_process: Duration,
+    /// How long a half-closed stream may take to receive its last answers.
+    pub half_close_grace: Duration,
+    /// How long a new connection may stay silent.
+    pub silent_connection: Duration,
+    /// Sessions in all.
+    pub max_sessions: usize,
+    /// Sessions of one client process, over all transports.
+    pub max_sessions_per_process: usize,
+    /// Clients in all.
+    pub max_clients: usize,
+    /// Clients of one process.
+    pub max_clients_per_process: usize,
+    /// Calls of one session, the running one included.
+    pub max_calls: usize,
+    /// Tabs of one session.
+    pub max_tabs: usize,
+    /// How often the sweeper looks while there is anything to look at.
+    pub sweep_interval: Duration,
+}
+
+/// Lifetimes and budgets of cursors.
+#[derive(Debug, Clone)]
+pub struct CursorSettings {
+    /// After the last read a cursor lives this long.
+    pub ttl: Duration,
+    /// No cursor lives longer than this.
+    pub max_age: Duration,
+    /// How long an ended cursor is remembered, so that its owner learns why it is gone.
+    pub tombstone: Duration,
+    /// Cursors of one session.
+    pub max_per_session: usize,
+    /// Bytes of one session's cursors.
+    pub max_session_bytes: u64,
+    /// Bytes of all cursors.
+    pub max_total_bytes: u64,
+    /// Tokens of one page where the call does not say.
+    pub page_tokens: u32,
+}
+
+/// Bounds of the DevTools buffers of one tab.
+#[derive(Debug, Clone)]
+pub struct DevtoolsSettings {
+    /// Console entries a tab.
+    pub max_console: usize,
+    /// Network entries a tab.
+    pub max_network: usize,
+    /// Bytes of all buffers of one session; the oldest entries go first.
+    pub max_session_bytes: u64,
+    /// Characters kept of one console message.
+    pub max_message_chars: usize,
+}
+
+/// Which Chromium and how.
+#[derive(Debug, Clone, Default)]
+pub struct BrowserSettings {
+    /// This binary, whatever else is installed.
+    pub executable: Option<PathBuf>,
+    /// Run without Chromium's sandbox even where it would work.
+    pub no_sandbox: bool,
+    /// Arguments added to the command line.
+    pub extra_args: Vec<String>,
+}
+
+/// Deadlines of the steps of a removal.
+#[derive(Debug, Clone)]
+pub struct CleanupSettings {
+    /// Step D.
+    pub devtools: Duration,
+    /// Step C.
+    pub cursors: Duration,
+    /// Step B.
+    pub browser: Duration,
+    /// Removals that run at once.
+    pub parallel: usize,
+    /// Reports kept in memory.
+    pub reports_kept: usize,
+}
+
+/// Deadlines of tool calls.
+#[derive(Debug, Clone)]
+pub struct CallSettings {
+    /// Acting on an element.
+    pub action: Duration,
+    /// A navigation.
+    pub navigation: Duration,
+    /// An answer from a silent browser.
+    pub browser_silent: Duration,
+    /// Any call.
+    pub call: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let minutes = |n: u64| Duration::from_secs(n * 60);
+        let mib = |n: u64| n * 1024 * 1024;
+        Self {
+            sessions: SessionSettings {
+                idle_timeout: minutes(30),
+                idle_timeout_known_process: minutes(8 * 60),
+                half_close_grace: Duration::from_secs(5),
+                silent_connection: Duration::from_secs(10),
+                max_sessions: 256,
+                max_sessions_per_process: 16,
+                max_clients: 1_024,
+                max_clients_per_process: 64,
+                max_calls: 8,
+                max_tabs: 32,
+                sweep_interval: Duration::from_secs(1),
+            },
+            cursors: CursorSettings {
+                ttl: minutes(15),
+                max_age: minutes(120),
+                tombstone: minutes(120),
+                max_per_session: 256,
+                max_session_bytes: mib(64),
+                max_total_bytes: mib(512),
+                page_tokens: 8_000,
+            },
+            devtools: DevtoolsSettings {
+                max_console: 2_000,
+                max_network: 2_000,
+                max_session_bytes: mib(32),
+                max_message_chars: 10_000,
+            },
+            browser: BrowserSettings::default(),
+            cleanup: CleanupSettings {
+                devtools: Duration::from_millis(300),
+                cursors: Duration::from_millis(700),
+                browser: Duration::from_secs(3),
+                parallel: 64,
+                reports_kept: 200,
+            },
+            calls: CallSettings {
+                action: Duration::from_secs(5),
+                navigation: Duration::from_secs(60),
+                browser_silent: Duration::from_secs(30),
+                call: Duration::from_secs(120),
+            },
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Sends each event of a Chromium to the session and tab it belongs to.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock, Weak},
+};
+
+use chromiumoxide::cdp::browser_protocol::target::CloseTargetParams;
+use parking_lot::Mutex;
+use serde_json::Value;
+use tokio_util::task::TaskTracker;
+
+use super::{
+    chromium::Chromium,
+    pipe::EventSink,
+    session::{Context, SessionBrowser},
+    tab::Tab,
+};
+
+/// The event sink of one Chromium.
+pub(crate) struct Hub {
+    chromium: OnceLock<Weak<Chromium>>,
+    sessions: Mutex<HashMap<String, Weak<SessionBrowser>>>,
+    tabs: Mutex<HashMap<String, Arc<Tab>>>,
+    tasks: TaskTracker,
+}
+
+impl Hub {
+    /// A hub whose tab set-ups run in `tasks`.
+    pub(crate) fn new(tasks: TaskTracker) -> Arc<Self> {
+        Arc::new(Self { chromium: OnceLock::new(), sessions: Mutex::default(), tabs: Mutex::default(), tasks })
+    }
+
+    /// Tells the hub which Chromium it serves.
+    pub(crate) fn serve(&self, chromium: &Arc<Chromium>) {
+        // Served once, right after the start.
+        drop(self.chromium.set(Arc::downgrade(chromium)));
+    }
+
+    /// From now on the events of `context` go to `session`.
+    pub(crate) fn route(&self, context: &Context, session: &Arc<SessionBrowser>) {
+        self.sessions.lock().insert(context.id.clone(), Arc::downgrade(session));
+    }
+
+    /// The context is gone.
+    pub(crate) fn unroute(&self, context: &str) {
+        self.sessions.lock().remove(context);
+    }
+
+    fn tab(&self, session: &str) -> Option<Arc<Tab>> {
+        self.tabs.lock().get(session).cloned()
+    }
+
+    fn by_target(&self, target: &str) -> Option<Arc<Tab>> {
+        self.tabs.lock().values().find(|tab| tab.target == target).cloned()
+    }
+
+    fn attached(&self, params: &Value) {
+        let text = |pointer: &str| params.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        let (cdp, target, context) = (text("/sessionId"), text("/targetInfo/targetId"), text("/targetInfo/browserContextId"));
+        let Some(chromium) = self.chromium.get().and_then(Weak::upgrade) else { return };
+        let session = self.sessions.lock().get(context).and_then(Weak::upgrade);
+        let opener = params.pointer("/targetInfo/openerId").and_then(Value::as_str);
+        let tab = session.and_then(|session| session.adopt(target, cdp, opener, &chromium));
+        let Some(tab) = tab else {
+            // Nobody's page, or one more than its session may have.
+            chromium.connection.post(None, &CloseTargetParams::new(target.to_owned()));
+            return;
+        };
+        self.tabs.lock().insert(cdp.to_owned(), Arc::clone(&tab));
+        self.tasks.spawn(tab.set_up());
+    }
+
+    fn detached(&self, params: &Value) {
+        let Some(cdp) = params.pointer("/sessionId").and_then(Value::as_str) else { return };
+        let Some(tab) = self.tabs.lock().remove(cdp) else { return };
+        tab.closed.cancel();
+        for session in self.sessions.lock().values().filter_map(Weak::upgrade) {
+            session.forget(&tab);
+        }
+    }
+
+    fn info_changed(&self, params: &Value) {
+        let text = |pointer: &str| params.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        if let Some(tab) = self.by_target(text("/targetInfo/targetId")) {
+            let title = text("/targetInfo/title").to_owned();
+            tab.poke(|state| state.title = title);
+            self.notify(&tab);
+        }
+    }
+
+    fn notify(&self, tab: &Tab) {
+        for session in self.sessions.lock().values().filter_map(Weak::upgrade) {
+            if session.has(tab) {
+                session.changed();
+            }
+        }
+    }
+}
+
+impl EventSink for Hub {
+    fn event(&self, session: Option<&str>, method: &str, params: &str) {
+        if !super::capture::is_wanted(method) {
+            return;
+        }
+        let Ok(params) = serde_json::from_str::<Value>(params) else { return };
+        match (session, method) {
+            (_, "Target.attachedToTarget") => self.attached(&params),
+            (_, "Target.detachedFromTarget") => self.detached(&params),
+            (_, "Target.targetInfoChanged") => self.info_changed(&params),
+            (_, "Target.targetCrashed") => {
+                let target = params.pointer("/targetId").and_then(Value::as_str).unwrap_or_default();
+                if let Some(tab) = self.by_target(target) {
+                    tab.poke(|state| state.crashed = true);
+                    self.notify(&tab);
+                }
+            }
+            (Some(session), _) => {
+                if let Some(tab) = self.tab(session) {
+                    tab.event(method, &params);
+                    if matches!(method, "Page.frameNavigated" | "Page.javascriptDialogOpening" | "Page.javascriptDialogClosed") {
+                        self.notify(&tab);
+                    }
+                }
+            }
+            (None, _) => {}
+        }
+    }
+}

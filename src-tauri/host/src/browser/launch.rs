@@ -1,0 +1,210 @@
+//! Starts one Chromium on a pipe, in a process group and a run directory of its own.
+
+use std::{
+    collections::VecDeque,
+    ffi::OsString,
+    os::fd::OwnedFd,
+    path::Path,
+    process::Stdio,
+    sync::Arc,
+};
+
+use command_fds::{CommandFdExt, FdMapping};
+use ebb_core::{Code, Error, Result, settings::BrowserSettings};
+use parking_lot::Mutex;
+use rustix::pipe::PipeFlags;
+use tokio::{
+    io::AsyncReadExt,
+    process::{Child, Command},
+};
+
+use super::{
+    locate::{Found, Kind},
+    run_dir::RunDir,
+};
+
+/// Environment variables that Chromium may see. Everything else, tokens included, stays here.
+const ENVIRONMENT: [&str; 16] = [
+    "HOME", "PATH", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ", "USER", "LOGNAME", "DISPLAY", "WAYLAND_DISPLAY",
+    "XAUTHORITY", "XDG_RUNTIME_DIR", "XDG_DATA_DIRS", "FONTCONFIG_PATH", "FONTCONFIG_FILE",
+];
+
+/// Flags that keep Chromium silent, alone and predictable.
+const FLAGS: [&str; 27] = [
+    "--remote-debugging-pipe",
+    "--no-first-run",
+    "--no-default-browser-check",
+    "--no-startup-window",
+    "--no-service-autorun",
+    "--no-pings",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-component-extensions-with-background-pages",
+    "--disable-default-apps",
+    "--disable-extensions",
+    "--disable-sync",
+    "--disable-breakpad",
+    "--disable-crash-reporter",
+    "--disable-client-side-phishing-detection",
+    "--disable-domain-reliability",
+    "--disable-search-engine-choice-screen",
+    "--disable-background-timer-throttling",
+    "--disable-backgrounding-occluded-windows",
+    "--disable-renderer-backgrounding",
+    "--disable-blink-features=AutomationControlled",
+    "--disable-features=Translate,OptimizationHints,MediaRouter,DialMediaRouteProvider,AutofillServerCommunication,\
+     CertificateTransparencyComponentUpdater,InterestFeedContentSuggestions,PaintHolding",
+    "--force-color-profile=srgb",
+    "--metrics-recording-only",
+    "--mute-audio",
+    "--password-store=basic",
+    "--use-mock-keychain",
+];
+
+/// Bytes of Chromium's standard error that are kept for the message when it does not start.
+const STDERR_KEPT: usize = 4 * 1024;
+
+/// A Chromium that was spawned; nothing has been said to it yet.
+pub(crate) struct Launched {
+    /// Its main process.
+    pub(crate) child: Child,
+    /// Its process id, which is also its process group.
+    pub(crate) pid: u32,
+    /// Where it writes answers and events.
+    pub(crate) read: OwnedFd,
+    /// Where it reads commands.
+    pub(crate) write: OwnedFd,
+    /// Why its sandbox is off, if it is.
+    pub(crate) sandbox_off: Option<String>,
+    /// The end of what it said on standard error.
+    pub(crate) stderr: Arc<Mutex<VecDeque<u8>>>,
+}
+
+/// Spawns `found` in `run_dir`.
+///
+/// # Errors
+/// [`Code::BrowserFailed`] with the system's reason.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that starts a browser; the supervisor owns it")]
+pub(crate) fn spawn(found: &Found, settings: &BrowserSettings, run_dir: &RunDir) -> Result<Launched> {
+    let failed = |error: &dyn std::fmt::Display| {
+        Error::new(Code::BrowserFailed, format!("the browser {} could not be started: {error}", found.path.display()))
+            .next("Run `ebb doctor`, or name another browser with --browser.")
+    };
+    let (their_read, our_write) = pipe().map_err(|error| failed(&error))?;
+    let (our_read, their_write) = pipe().map_err(|error| failed(&error))?;
+    let sandbox_off = sandbox_problem(settings);
+
+    let mut command = Command::new(&found.path);
+    command
+        .args(arguments(found, settings, run_dir.path(), sandbox_off.is_some()))
+        .env_clear()
+        .envs(environment(run_dir.path()))
+        .current_dir(run_dir.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .process_group(0);
+    command
+        .fd_mappings(vec![
+            FdMapping { parent_fd: their_read, child_fd: 3 },
+            FdMapping { parent_fd: their_write, child_fd: 4 },
+        ])
+        .map_err(|error| failed(&error))?;
+    let mut child = command.spawn().map_err(|error| failed(&error))?;
+    // The command holds our copies of Chromium's pipe ends; while they live its death is no end of file.
+    drop(command);
+    let pid = child.id().ok_or_else(|| failed(&"it ended at once"))?;
+    let stderr = Arc::new(Mutex::new(VecDeque::new()));
+    if let Some(pipe) = child.stderr.take() {
+        drain(pipe, Arc::clone(&stderr));
+    }
+    for end in [&our_read, &our_write] {
+        rustix::io::ioctl_fionbio(end, true).map_err(|error| failed(&error))?;
+    }
+    Ok(Launched { child, pid, read: our_read, write: our_write, sandbox_off, stderr })
+}
+
+fn pipe() -> rustix::io::Result<(OwnedFd, OwnedFd)> {
+    rustix::pipe::pipe_with(PipeFlags::CLOEXEC)
+}
+
+/// Reads standard error to its end, so that Chromium never blocks on it, and keeps the last bytes.
+#[expect(clippy::disallowed_methods, reason = "ends by itself with Chromium's standard error")]
+fn drain(mut pipe: tokio::process::ChildStderr, kept: Arc<Mutex<VecDeque<u8>>>) {
+    tokio::spawn(async move {
+        let mut chunk = [0_u8; 1024];
+        while let Ok(read @ 1..) = pipe.read(&mut chunk).await {
+            let mut kept = kept.lock();
+            kept.extend(&chunk[..read]);
+            let excess = kept.len().saturating_sub(STDERR_KEPT);
+            kept.drain(..excess);
+        }
+    });
+}
+
+fn arguments(found: &Found, settings: &BrowserSettings, run_dir: &Path, sandbox_off: bool) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = FLAGS.into_iter().map(OsString::from).collect();
+    let mut profile = OsString::from("--user-data-dir=");
+    profile.push(run_dir.join("profile"));
+    arguments.push(profile);
+    if found.kind == Kind::Full {
+        arguments.push("--headless=new".into());
+    }
+    arguments.push("--hide-scrollbars".into());
+    if sandbox_off {
+        arguments.push("--no-sandbox".into());
+    }
+    arguments.extend(settings.extra_args.iter().map(OsString::from));
+    arguments
+}
+
+fn environment(run_dir: &Path) -> Vec<(OsString, OsString)> {
+    let mut variables: Vec<_> = ENVIRONMENT
+        .into_iter()
+        .filter_map(|name| std::env::var_os(name).map(|value| (OsString::from(name), value)))
+        .collect();
+    variables.push(("TMPDIR".into(), run_dir.join("tmp").into()));
+    variables.push(("XDG_CONFIG_HOME".into(), run_dir.join("config").into()));
+    // The next start finds the processes of a dead host by this.
+    variables.push(("EBB_RUN_DIR".into(), run_dir.into()));
+    variables
+}
+
+/// Why Chromium's sandbox cannot be used, if it cannot.
+pub fn sandbox_problem(settings: &BrowserSettings) -> Option<String> {
+    if settings.no_sandbox {
+        return Some("switched off by --no-sandbox".to_owned());
+    }
+    #[cfg(target_os = "linux")]
+    {
+        if rustix::process::geteuid().is_root() {
+            return Some("Chromium's sandbox does not run as root".to_owned());
+        }
+        let reads = |path: &str, value: &str| std::fs::read_to_string(path).is_ok_and(|text| text.trim() == value);
+        if reads("/proc/sys/kernel/unprivileged_userns_clone", "0") || reads("/proc/sys/user/max_user_namespaces", "0") {
+            return Some("this system allows no user namespaces".to_owned());
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_but_the_listed_variables_reaches_the_browser() {
+        let names: Vec<_> = environment(Path::new("/run")).into_iter().map(|(name, _)| name).collect();
+        assert!(names.iter().all(|name| {
+            let name = name.to_string_lossy();
+            ENVIRONMENT.contains(&name.as_ref()) || ["TMPDIR", "XDG_CONFIG_HOME", "EBB_RUN_DIR"].contains(&name.as_ref())
+        }));
+    }
+
+    #[test]
+    fn there_is_never_a_debugging_port() {
+        let found = Found { path: "/x".into(), kind: Kind::Full, why: String::new() };
+        let arguments = arguments(&found, &BrowserSettings::default(), Path::new("/run"), true);
+        assert!(arguments.iter().all(|argument| !argument.to_string_lossy().contains("remote-debugging-port")));
+    }
+}

@@ -1,0 +1,30 @@
+//! One Chromium, one browser context a session, nothing left after a crash.
+
+pub mod locate;
+
+mod browsers;
+mod capture;
+mod chromium;
+mod hub;
+pub(crate) mod input;
+mod launch;
+pub(crate) mod look;
+mod memory;
+pub(crate) mod navigate;
+mod pipe;
+mod processes;
+mod run_dir;
+mod session;
+pub(crate) mod settle;
+pub(crate) mod snapshot;
+mod tab;
+mod tab_state;
+pub(crate) mod target;
+
+pub use browsers::Browsers;
+pub use launch::sandbox_problem;
+pub(crate) use memory::Sampler;
+pub(crate) use run_dir::{private_dir, reap};
+pub use session::SessionBrowser;
+pub(crate) use tab::{Returns, Tab, browser_lost as lost, checked, function_call};
+pub(crate) use tab_state::Modal;

@@ -1,0 +1,112 @@
+//! Navigations: to an address until its document is there, and back.
+
+use std::{sync::Arc, time::Duration};
+
+use chromiumoxide::cdp::browser_protocol::page::NavigateParams;
+use ebb_core::{Code, Error, Result};
+
+use super::tab::Tab;
+
+/// After the document's content is there, its `load` may take this much longer.
+const LOAD_GRACE: Duration = Duration::from_secs(5);
+
+/// The address that was meant: without a scheme it is `https://`, for localhost `http://`.
+///
+/// # Errors
+/// An address that cannot be read, or whose scheme is not allowed.
+pub(crate) fn address(given: &str) -> Result<String> {
+    let given = given.trim();
+    let local = given.starts_with("localhost") || given.starts_with("127.0.0.1") || given.starts_with("[::1]");
+    let has_scheme = given.split_once(':').is_some_and(|(scheme, rest)| {
+        let word = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'));
+        // `localhost:3000` and `shop.example:80/x` are a host and a port, not a scheme.
+        let port = rest.split(['/', '?', '#']).next().is_some_and(|port| !port.is_empty() && port.chars().all(|c| c.is_ascii_digit()));
+        word && !port
+    });
+    let full = match (has_scheme, local) {
+        (true, _) => given.to_owned(),
+        (false, true) => format!("http://{given}"),
+        (false, false) => format!("https://{given}"),
+    };
+    let parsed = url::Url::parse(&full).map_err(|error| {
+        Error::new(Code::InvalidArguments, format!("cannot navigate to invalid URL \"{given}\": {error}"))
+            .next("Give a whole address such as https://example.com/.")
+    })?;
+    match parsed.scheme() {
+        "http" | "https" => Ok(parsed.into()),
+        "about" if parsed.path() == "blank" => Ok(parsed.into()),
+        scheme => Err(Error::new(Code::NavigationDenied, format!("Access to \"{scheme}:\" protocol is blocked. Attempted URL: \"{given}\""))
+            .next("Only http:, https: and about:blank pages can be opened.")),
+    }
+}
+
+/// Navigates `tab` and waits until the new document's content is there, then a little for its `load`.
+/// A link into the same document and a download end it too.
+///
+/// # Errors
+/// The network's error, no answer within `deadline`, a dialog that opened, a crash, the browser's end.
+pub(crate) async fn navigate(tab: &Arc<Tab>, address: &str, deadline: Duration) -> Result<()> {
+    // A crashed renderer is replaced by the navigation itself.
+    tab.poke(|state| {
+        state.crashed = false;
+        state.status = None;
+    });
+    let navigation = async {
+        let answer = tab.call_within(&NavigateParams::new(address.to_owned()), deadline).await?;
+        if let Some(error) = answer.error_text.filter(|error| !error.is_empty()) {
+            if error == "net::ERR_ABORTED" {
+                // A download or an answer without content: the old document stays.
+                return Ok(());
+            }
+            return Err(Error::new(Code::NavigationFailed, format!("{error} at {address}"))
+                .next("Check the address, and that its server runs."));
+        }
+        let Some(loader) = answer.loader_id.map(|loader| loader.inner().clone()) else { return Ok(()) };
+        let content = tab.until(deadline, |state| state.crashed || (state.loader == loader && state.lifecycle.content_loaded)).await;
+        if tab.peek(|state| state.crashed) {
+            return Err(super::tab::crashed());
+        }
+        if !content {
+            if tab.closed.is_cancelled() || !tab.chromium.is_alive() {
+                return Err(super::tab::browser_lost());
+            }
+            return Err(Error::new(Code::Timeout, format!("Timeout {}ms exceeded while waiting for {address}", deadline.as_millis()))
+                .next("Take a snapshot of what is there, or navigate again."));
+        }
+        tab.until(LOAD_GRACE, |state| state.crashed || state.loader != loader || state.lifecycle.loaded).await;
+        Ok(())
+    };
+    tokio::time::timeout(deadline, tab.unless_modal(navigation)).await.unwrap_or_else(|_| {
+        Err(Error::new(Code::Timeout, format!("Timeout {}ms exceeded while waiting for {address}", deadline.as_millis()))
+            .next("Take a snapshot of what is there, or navigate again."))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_without_a_scheme_get_one() {
+        for (given, meant) in [
+            ("example.com", "https://example.com/"),
+            ("localhost:3000/a", "http://localhost:3000/a"),
+            ("127.0.0.1:80", "http://127.0.0.1/"),
+            ("http://a/b?c#d", "http://a/b?c#d"),
+            ("about:blank", "about:blank"),
+            ("shop.example:8443/x", "https://shop.example:8443/x"),
+        ] {
+            assert_eq!(address(given).as_deref(), Ok(meant), "{given}");
+        }
+    }
+
+    #[test]
+    fn other_schemes_are_refused_by_name() {
+        for given in ["file:///etc/passwd", "chrome://settings", "view-source:http://a", "javascript:alert(1)", "data:text/html,x", "FILE:///x", "about:config"] {
+            let error = address(given).unwrap_err();
+            assert_eq!(error.code, Code::NavigationDenied, "{given}");
+            assert!(error.message.starts_with("Access to \""), "{}", error.message);
+        }
+    }
+}

@@ -1,0 +1,498 @@
+//! The browser side of one session: its context and tabs, made lazily, disposed once and for all.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::Duration,
+};
+
+use chromiumoxide::cdp::browser_protocol::{
+    browser::{SetDownloadBehaviorBehavior, SetDownloadBehaviorParams},
+    target::{
+        CloseTargetParams, CreateBrowserContextParams, CreateTargetParams, DisposeBrowserContextParams, GetTargetsParams,
+    },
+};
+use ebb_core::{
+    Code, Error, Result,
+    cleanup::Rung,
+    devtools::Buffers,
+    ids::SessionId,
+    ports::Disposed,
+    sessions::Session,
+    view::{HeldView, TabView},
+};
+use futures::{FutureExt, future::{BoxFuture, Shared}};
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    browsers::Pool,
+    chromium::Chromium,
+    pipe::CdpError,
+    processes,
+    tab::{Tab, browser_lost},
+};
+
+/// The size of a new tab's viewport, in CSS pixels.
+const VIEWPORT: (i64, i64) = (1280, 720);
+
+/// A browser context in a Chromium.
+#[derive(Clone)]
+pub(crate) struct Context {
+    /// The browser it lives in.
+    pub(crate) chromium: Arc<Chromium>,
+    /// Its id in the DevTools protocol.
+    pub(crate) id: String,
+}
+
+/// A context that is being made: everybody who needs it waits for the same one.
+type Making = Shared<BoxFuture<'static, Result<Context>>>;
+
+#[derive(Default)]
+struct Slot {
+    /// Nothing may be made any more.
+    closed: bool,
+    making: Option<Making>,
+    context: Option<Context>,
+    tabs: BTreeMap<u32, Arc<Tab>>,
+    current: Option<u32>,
+    last_number: u32,
+    /// The browser ended under the session and its client was not told yet.
+    lost: bool,
+    /// What the client was last told about the page.
+    told: Vec<String>,
+}
+
+/// The browser side of one session.
+pub struct SessionBrowser {
+    id: SessionId,
+    gate: CancellationToken,
+    devtools: Arc<Buffers>,
+    pool: Arc<Pool>,
+    max_tabs: usize,
+    slot: Mutex<Slot>,
+    changes: watch::Sender<()>,
+}
+
+impl SessionBrowser {
+    /// The browser side of `session`; makes nothing yet.
+    pub(crate) fn new(session: &Session, pool: Arc<Pool>, max_tabs: usize) -> Arc<Self> {
+        Arc::new(Self {
+            id: session.id().clone(),
+            gate: session.closing().clone(),
+            devtools: Arc::clone(session.devtools()),
+            pool,
+            max_tabs,
+            slot: Mutex::default(),
+            changes: watch::Sender::new(()),
+        })
+    }
+
+    /// Tells everybody that looks at the session that it changed.
+    pub(crate) fn changed(&self) {
+        self.changes.send_replace(());
+        self.pool.session_changed(&self.id);
+    }
+
+    /// Whether the browser ended since the last call. Says so once.
+    pub(crate) fn take_lost(&self) -> bool {
+        let mut slot = self.slot.lock();
+        self.notice_loss(&mut slot);
+        std::mem::take(&mut slot.lost)
+    }
+
+    /// Drops what a dead browser left in the slot.
+    fn notice_loss(&self, slot: &mut Slot) {
+        let dead = slot.context.as_ref().is_some_and(|context| !context.chromium.is_alive());
+        if dead {
+            slot.context = None;
+            slot.lost = !slot.tabs.is_empty() || slot.lost;
+            slot.current = None;
+            for (number, tab) in std::mem::take(&mut slot.tabs) {
+                tab.closed.cancel();
+                self.devtools.drop_tab(number);
+            }
+            self.pool.release(&self.id);
+        }
+    }
+
+    /// The session's context, made now if it has none.
+    ///
+    /// # Errors
+    /// No browser, a browser that does not start, or a session that is closing.
+    pub(crate) async fn context(self: &Arc<Self>) -> Result<Context> {
+        let making = {
+            let mut slot = self.slot.lock();
+            if slot.closed || self.gate.is_cancelled() {
+                return Err(closing());
+            }
+            self.notice_loss(&mut slot);
+            if let Some(context) = &slot.context {
+                return Ok(context.clone());
+            }
+            slot.making.get_or_insert_with(|| self.start_making()).clone()
+        };
+        making.await
+    }
+
+    /// Makes a context in a task that owns the result: whoever asked may vanish, the context still
+    /// ends up in the slot, or disposed when the slot closed meanwhile.
+    fn start_making(self: &Arc<Self>) -> Making {
+        let this = Arc::clone(self);
+        self.pool.acquire(&self.id);
+        let task = self.pool.tasks().spawn(async move {
+            let made = this.make().await;
+            let refused = {
+                let mut slot = this.slot.lock();
+                slot.making = None;
+                match &made {
+                    Ok(context) if !slot.closed => {
+                        slot.context = Some(context.clone());
+                        None
+                    }
+                    Ok(context) => Some(context.clone()),
+                    Err(_) => None,
+                }
+            };
+            if let Some(context) = refused {
+                this.pool.hub_of(&context.chromium).inspect(|hub| hub.unroute(&context.id));
+                drop(dispose_context(&context).await);
+                this.pool.release(&this.id);
+                return Err(closing());
+            }
+            if made.is_err() {
+                this.pool.release(&this.id);
+            }
+            this.changed();
+            made
+        });
+        async move { task.await.unwrap_or_else(|error| Err(Error::new(Code::Internal, format!("making a browser context failed: {error}")))) }
+            .boxed()
+            .shared()
+    }
+
+    async fn make(self: &Arc<Self>) -> Result<Context> {
+        let (chromium, hub) = self.pool.chromium().await?;
+        let create = CreateBrowserContextParams::builder().dispose_on_detach(true).build();
+        let id = chromium.connection.call(None, &create).await.map_err(|error| explain(&error))?.browser_context_id;
+        let context = Context { chromium, id: id.inner().clone() };
+        hub.route(&context, self);
+        // Downloads come with a later version; until then a page cannot put files anywhere.
+        let mut downloads = SetDownloadBehaviorParams::new(SetDownloadBehaviorBehavior::Deny);
+        downloads.browser_context_id = Some(id);
+        context.chromium.connection.post(None, &downloads);
+        Ok(context)
+    }
+
+    /// Opens a tab and makes it the current one.
+    ///
+    /// # Errors
+    /// As [`Self::context`]; too many tabs.
+    pub(crate) async fn open_tab(self: &Arc<Self>) -> Result<Arc<Tab>> {
+        let context = self.context().await?;
+        if self.slot.lock().tabs.len() >= self.max_tabs {
+            return Err(Error::new(Code::LimitReached, format!("this session has {} tabs, which is the limit", self.max_tabs))
+                .next("Close one with browser_tabs {\"action\":\"close\",\"index\":0}."));
+        }
+        let this = Arc::clone(self);
+        let opening = self.pool.tasks().spawn(async move {
+            let mut create = CreateTargetParams::new("about:blank");
+            create.browser_context_id = Some(context.id.clone().into());
+            (create.width, create.height) = (Some(VIEWPORT.0), Some(VIEWPORT.1));
+            let target = context.chromium.connection.call(None, &create).await.map_err(|error| explain(&error))?.target_id;
+            this.wait_for_target(target.inner(), Duration::from_secs(10)).await
+        });
+        let tab = opening.await.unwrap_or_else(|error| Err(Error::new(Code::Internal, format!("opening a tab failed: {error}"))))?;
+        self.slot.lock().current = Some(tab.number);
+        self.changed();
+        Ok(tab)
+    }
+
+    async fn wait_for_target(&self, target: &str, deadline: Duration) -> Result<Arc<Tab>> {
+        let mut changes = self.changes.subscribe();
+        let find = || self.slot.lock().tabs.values().find(|tab| tab.target == target).cloned();
+        let found = async {
+            loop {
+                if let Some(tab) = find() {
+                    tab.ready.cancelled().await;
+                    return Ok(tab);
+                }
+                if changes.changed().await.is_err() {
+                    return Err(closing());
+                }
+            }
+        };
+        tokio::select! {
+            found = found => found,
+            () = self.gate.cancelled() => Err(closing()),
+            () = tokio::time::sleep(deadline) => Err(Error::new(Code::BrowserUnresponsive, "the browser did not open a tab in time")
+                .next("Call again; a browser that stays silent is restarted.")),
+        }
+    }
+
+    /// The current tab; the first use makes one.
+    ///
+    /// # Errors
+    /// The browser was lost since the last call (said once), or as [`Self::open_tab`].
+    pub(crate) async fn current_tab(self: &Arc<Self>) -> Result<Arc<Tab>> {
+        if self.take_lost() {
+            return Err(browser_lost());
+        }
+        let current = {
+            let slot = self.slot.lock();
+            slot.current.and_then(|number| slot.tabs.get(&number).cloned())
+        };
+        match current {
+            Some(tab) => Ok(tab),
+            None => self.open_tab().await,
+        }
+    }
+
+    /// The current tab, if there is one; makes nothing.
+    pub(crate) fn tab_if_any(&self) -> Option<Arc<Tab>> {
+        let slot = self.slot.lock();
+        slot.current.and_then(|number| slot.tabs.get(&number).cloned())
+    }
+
+    /// All tabs in order of their numbers; the flag marks the current one.
+    pub(crate) fn tabs(&self) -> Vec<(Arc<Tab>, bool)> {
+        let mut slot = self.slot.lock();
+        self.notice_loss(&mut slot);
+        slot.tabs.values().map(|tab| (Arc::clone(tab), slot.current == Some(tab.number))).collect()
+    }
+
+    /// Makes the tab at `index` the current one; tells whether there is one.
+    pub(crate) fn select(&self, index: usize) -> Option<Arc<Tab>> {
+        let mut slot = self.slot.lock();
+        let tab = slot.tabs.values().nth(index).cloned()?;
+        slot.current = Some(tab.number);
+        drop(slot);
+        self.changed();
+        Some(tab)
+    }
+
+    /// Closes a tab; its `beforeunload` does not get to ask.
+    ///
+    /// # Errors
+    /// When the browser did not close it in time.
+    pub(crate) async fn close_tab(&self, tab: &Arc<Tab>) -> Result<()> {
+        let close = CloseTargetParams::new(tab.target.clone());
+        match tab.chromium.connection.call(None, &close).await {
+            Ok(_) => {}
+            Err(error) if error.is_gone() => {}
+            Err(error) => return Err(tab.explain(&error)),
+        }
+        if tokio::time::timeout(Duration::from_secs(2), tab.closed.cancelled()).await.is_err() {
+            return Err(Error::new(Code::BrowserUnresponsive, "the browser did not close the tab in time").next("Call again."));
+        }
+        Ok(())
+    }
+
+    /// A target of this session's context was attached. None when the session may not have it.
+    pub(crate) fn adopt(&self, target: &str, cdp: &str, opener: Option<&str>, chromium: &Arc<Chromium>) -> Option<Arc<Tab>> {
+        let mut slot = self.slot.lock();
+        if slot.closed || slot.tabs.len() >= self.max_tabs {
+            return None;
+        }
+        slot.last_number += 1;
+        let number = slot.last_number;
+        let tab = Tab::attach(number, target.to_owned(), cdp.to_owned(), Arc::clone(chromium), Arc::clone(&self.devtools));
+        slot.tabs.insert(number, Arc::clone(&tab));
+        // A popup does not become current.
+        if opener.is_none() && slot.current.is_none() {
+            slot.current = Some(number);
+        }
+        drop(slot);
+        self.changed();
+        Some(tab)
+    }
+
+    /// Whether the tab is one of this session's.
+    pub(crate) fn has(&self, tab: &Tab) -> bool {
+        self.slot.lock().tabs.get(&tab.number).is_some_and(|own| own.target == tab.target)
+    }
+
+    /// A tab is gone: its neighbour becomes current.
+    pub(crate) fn forget(&self, tab: &Tab) {
+        if !self.has(tab) {
+            return;
+        }
+        let mut slot = self.slot.lock();
+        slot.tabs.remove(&tab.number);
+        if slot.current == Some(tab.number) {
+            let after = slot.tabs.range(tab.number..).next().map(|(number, _)| *number);
+            slot.current = after.or_else(|| slot.tabs.keys().next_back().copied());
+        }
+        drop(slot);
+        self.devtools.drop_tab(tab.number);
+        self.changed();
+    }
+
+    /// Frees tabs and context; the session can get new ones. Part of `browser_close`.
+    ///
+    /// # Errors
+    /// When something of it is still there.
+    pub(crate) async fn close_browser(&self) -> Result<u32> {
+        let (context, tabs) = {
+            let mut slot = self.slot.lock();
+            self.notice_loss(&mut slot);
+            slot.current = None;
+            (slot.context.take(), std::mem::take(&mut slot.tabs))
+        };
+        let Some(context) = context else { return Ok(0) };
+        let count = tabs.len() as u32;
+        let rung = self.let_go(&context, &tabs).await;
+        self.changed();
+        rung.map(|_| count)
+    }
+
+    /// The last thing that happens to this side of a session: see `BrowserPort::dispose`.
+    pub(crate) async fn dispose(&self) -> Result<Disposed> {
+        let (making, context, tabs) = {
+            let mut slot = self.slot.lock();
+            slot.closed = true;
+            (slot.making.clone(), slot.context.take(), std::mem::take(&mut slot.tabs))
+        };
+        let mut disposed = Disposed::default();
+        if let Some(making) = making {
+            // It sees the closed slot and disposes of itself; only its end is of interest.
+            drop(making.await);
+            disposed.rung = Some(Rung::Disposed);
+        }
+        let Some(context) = context else { return Ok(disposed) };
+        disposed.tabs = tabs.len() as u32;
+        match self.let_go(&context, &tabs).await {
+            Ok(rung) => disposed.rung = Some(rung),
+            Err(error) => {
+                // Still there: the next try must find it again.
+                self.slot.lock().context = Some(context);
+                return Err(error);
+            }
+        }
+        Ok(disposed)
+    }
+
+    /// Closes tabs and context, by force where it must be, and gives the browser back.
+    async fn let_go(&self, context: &Context, tabs: &BTreeMap<u32, Arc<Tab>>) -> Result<Rung> {
+        for (number, tab) in tabs {
+            tab.closed.cancel();
+            self.devtools.drop_tab(*number);
+        }
+        let rung = climb(context, tabs).await;
+        if let Some(hub) = self.pool.hub_of(&context.chromium) {
+            hub.unroute(&context.id);
+        }
+        self.pool.release(&self.id);
+        rung
+    }
+
+    /// What the dashboard shows of its tabs.
+    pub(crate) fn views(&self) -> Vec<TabView> {
+        let slot = self.slot.lock();
+        slot.tabs.values().map(|tab| tab.view(slot.current == Some(tab.number))).collect()
+    }
+
+    /// What its renderers hold, as last measured. A renderer never serves two contexts, but may serve
+    /// two tabs of one.
+    pub(crate) fn held(&self) -> HeldView {
+        let slot = self.slot.lock();
+        let mut processes = BTreeMap::new();
+        let mut heap = None;
+        for tab in slot.tabs.values() {
+            let renderer = *tab.renderer.lock();
+            if let (Some(pid), Some(bytes)) = (renderer.pid, renderer.bytes) {
+                processes.insert(pid, bytes);
+            }
+            heap = match (heap, renderer.js_heap) {
+                (sum, None) => sum,
+                (sum, Some(more)) => Some(sum.unwrap_or(0) + more),
+            };
+        }
+        let renderers = (!processes.is_empty()).then(|| processes.values().sum());
+        HeldView { renderers, js_heap: heap, ..HeldView::default() }
+    }
+
+    /// Whether the browser was lost and the client not told yet.
+    pub(crate) fn is_lost(&self) -> bool {
+        let slot = self.slot.lock();
+        slot.lost || (!slot.tabs.is_empty() && slot.context.as_ref().is_some_and(|context| !context.chromium.is_alive()))
+    }
+
+    /// Notes what the client is told about the page; tells whether it is new to it.
+    pub(crate) fn told(&self, lines: &[String]) -> bool {
+        let mut slot = self.slot.lock();
+        let new = slot.told != lines;
+        slot.told = lines.to_vec();
+        new
+    }
+
+    /// Whose it is.
+    pub(crate) fn id(&self) -> &SessionId {
+        &self.id
+    }
+}
+
+/// The rungs of disposal, one after the other until nothing carries the context any more.
+async fn climb(context: &Context, tabs: &BTreeMap<u32, Arc<Tab>>) -> Result<Rung> {
+    let chromium = &context.chromium;
+    if !chromium.is_alive() {
+        return Ok(Rung::BrowserGone);
+    }
+    if !chromium.is_unresponsive() {
+        for tab in tabs.values() {
+            chromium.connection.post(None, &CloseTargetParams::new(tab.target.clone()));
+        }
+        if dispose_context(context).await.is_ok() && verify(context).await {
+            return Ok(Rung::Disposed);
+        }
+        let renderers: Vec<u32> = tabs.values().filter_map(|tab| tab.renderer.lock().pid).collect();
+        if chromium.is_alive() && !renderers.is_empty() {
+            for pid in renderers {
+                processes::kill(pid);
+            }
+            let again = tokio::time::timeout(Duration::from_millis(500), dispose_context(context)).await;
+            if matches!(again, Ok(Ok(()))) && verify(context).await {
+                return Ok(Rung::RenderersKilled);
+            }
+        }
+    }
+    tracing::warn!(pid = chromium.pid, "a browser context could not be disposed; the browser is ended");
+    chromium.kill();
+    tokio::time::timeout(Duration::from_secs(1), chromium.gone())
+        .await
+        .map(|()| Rung::BrowserRecycled)
+        .map_err(|_| Error::new(Code::BrowserUnresponsive, format!("the browser (process {}) does not end", chromium.pid)))
+}
+
+/// Asks for disposal, at most one second.
+async fn dispose_context(context: &Context) -> Result<(), CdpError> {
+    let dispose = DisposeBrowserContextParams::new(context.id.clone());
+    match context.chromium.connection.call_within(None, &dispose, Duration::from_secs(1)).await {
+        Err(error) if !error.is_gone() => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Whether no target carries the context any more.
+async fn verify(context: &Context) -> bool {
+    let targets = context.chromium.connection.call_within(None, &GetTargetsParams::default(), Duration::from_millis(300)).await;
+    match targets {
+        Ok(targets) => {
+            targets.target_infos.iter().all(|info| info.browser_context_id.as_ref().is_none_or(|id| *id.inner() != context.id))
+        }
+        Err(error) => error.is_gone(),
+    }
+}
+
+fn explain(error: &CdpError) -> Error {
+    match error {
+        CdpError::Closed => browser_lost(),
+        CdpError::Timeout(_) => Error::new(Code::BrowserUnresponsive, "the browser does not answer").next("Call again in a moment; a browser that stays silent is restarted."),
+        other => Error::new(Code::BrowserFailed, other.to_string()).next("Call again."),
+    }
+}
+
+fn closing() -> Error {
+    Error::new(Code::SessionEnded, "the session is ending").next("Call again to start a new session.")
+}

@@ -1,0 +1,13 @@
+//! Snapshots: what the page script saw, distilled and printed as YAML for a model to read and point at.
+//!
+//! `page/` runs inside the page and returns a flat [`Tree`]; everything after that is plain Rust without a browser.
+
+mod distill;
+mod print;
+mod script;
+mod tree;
+mod yaml;
+
+pub use print::{RenderOptions, Rendered, render};
+pub use script::PAGE_SCRIPT;
+pub use tree::{Node, Tree};

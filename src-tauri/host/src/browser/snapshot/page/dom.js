@@ -1,0 +1,313 @@
+// Access to the DOM that a page cannot bend, and what is cached during one call.
+//
+// The world is isolated, so prototypes are ours; but a form lets its fields shadow its own properties
+// (`<input name="children">`), so everything is reached through functions taken from the prototypes.
+
+/** @param {Function} fn @returns {any} the function with `this` as its first argument */
+const uncurried = (fn) => Function.prototype.call.bind(fn);
+/** @param {object} proto @param {string} key @returns {(self: any) => any} */
+const getter = (proto, key) => {
+  for (let owner = proto; owner; owner = Object.getPrototypeOf(owner)) {
+    const found = Object.getOwnPropertyDescriptor(owner, key);
+    if (found?.get) return uncurried(found.get);
+  }
+  return () => null;
+};
+
+const parentNodeOf = getter(Node.prototype, "parentNode");
+const firstChildOf = getter(Node.prototype, "firstChild");
+const nextSiblingOf = getter(Node.prototype, "nextSibling");
+const nodeTypeOf = getter(Node.prototype, "nodeType");
+const isConnectedOf = getter(Node.prototype, "isConnected");
+const ownerDocumentOf = getter(Node.prototype, "ownerDocument");
+const rootOf = uncurried(Node.prototype.getRootNode);
+const containsNode = uncurried(Node.prototype.contains);
+const textContentOf = getter(Node.prototype, "textContent");
+const dataOf = getter(CharacterData.prototype, "data");
+const localNameOf = getter(Element.prototype, "localName");
+const namespaceOf = getter(Element.prototype, "namespaceURI");
+const shadowRootOf = getter(Element.prototype, "shadowRoot");
+const slotOfElement = getter(Element.prototype, "assignedSlot");
+const slotOfText = getter(Text.prototype, "assignedSlot");
+const previousElementOf = getter(Element.prototype, "previousElementSibling");
+const nextElementOf = getter(Element.prototype, "nextElementSibling");
+const attributeNames = uncurried(Element.prototype.getAttributeNames);
+const attr = uncurried(Element.prototype.getAttribute);
+const hasAttr = uncurried(Element.prototype.hasAttribute);
+const matches = uncurried(Element.prototype.matches);
+const closest = uncurried(Element.prototype.closest);
+const queryAll = (/** @type {any} */ root, /** @type {string} */ css) =>
+  (nodeTypeOf(root) === 1 ? queryAllElement : nodeTypeOf(root) === 9 ? queryAllDocument : queryAllFragment)(root, css);
+const queryAllElement = uncurried(Element.prototype.querySelectorAll);
+const queryAllDocument = uncurried(Document.prototype.querySelectorAll);
+const queryAllFragment = uncurried(DocumentFragment.prototype.querySelectorAll);
+const rectOf = uncurried(Element.prototype.getBoundingClientRect);
+const rectsOf = uncurried(Element.prototype.getClientRects);
+const checkVisible = uncurried(Element.prototype.checkVisibility);
+const assignedNodesOf = uncurried(HTMLSlotElement.prototype.assignedNodes);
+const activeElementOf = getter(Document.prototype, "activeElement");
+const activeInShadow = getter(ShadowRoot.prototype, "activeElement");
+const documentHasFocus = uncurried(Document.prototype.hasFocus);
+const contentTypeOf = getter(Document.prototype, "contentType");
+const rootElementOf = getter(Document.prototype, "documentElement");
+const titleOf = getter(Document.prototype, "title");
+const readyStateOf = getter(Document.prototype, "readyState");
+const createElement = uncurried(Document.prototype.createElement);
+const bodyOf = getter(Document.prototype, "body");
+const inputType = getter(HTMLInputElement.prototype, "type");
+const inputValue = getter(HTMLInputElement.prototype, "value");
+const areaValue = getter(HTMLTextAreaElement.prototype, "value");
+const editableOf = getter(HTMLElement.prototype, "isContentEditable");
+/** @param {any} el @returns {boolean} */
+const isContentEditableOf = (el) => el instanceof HTMLElement && editableOf(el);
+
+const HTML = "http://www.w3.org/1999/xhtml";
+const SVG = "http://www.w3.org/2000/svg";
+
+/** @param {any} el @returns {string} lower-case tag, prefixed for foreign elements so that `svg:title` is not `title` */
+const tagOf = (el) => {
+  const space = namespaceOf(el);
+  const name = localNameOf(el);
+  if (space === HTML) return name;
+  return space === SVG ? (name === "svg" ? "svg" : `svg:${name}`) : name === "math" ? "math" : `x:${name}`;
+};
+
+/** @param {string} text @returns {string} lone surrogates replaced: they cannot be carried as JSON text */
+const wellFormed = (text) => (text.toWellFormed ? text.toWellFormed() : text);
+
+/** Ends of a string that must not cut a surrogate pair in two.
+ * @param {string} text @param {number} max */
+const clip = (text, max) => {
+  if (text.length <= max) return text;
+  const last = text.charCodeAt(max - 1);
+  return text.slice(0, last >= 0xd800 && last < 0xdc00 ? max - 1 : max);
+};
+
+const PLAIN = /^[\x21-\x7e]+(?: [\x21-\x7e]+)*$/;
+/** Collapses white space and keeps one space at each end: pieces of a run are joined later.
+ * @param {string} text */
+const collapse = (text) =>
+  PLAIN.test(text) ? text : text.replace(/[\u200b\u00ad]/g, "").replace(/\s+/g, " ");
+/** @param {string} text */
+const normal = (text) => collapse(text).trim();
+
+// Live for one call: layout cannot change while a synchronous call runs.
+let styles = new Map();
+let styleHidesMemo = new Map();
+let inheritedMemo = new Map();
+let contentsMemo = new Map();
+let roleMemo = new Map();
+let nameMemo = new Map();
+let textMemo = new Map();
+let disabledMemo = new Map();
+/** @type {Map<any, Map<any, any[]>>} labels by root and control: `labels` of a control reads the whole tree each time */
+let labelMemo = new Map();
+let deadline = Infinity;
+
+/** Forgets what was computed: between calls nothing here may keep elements alive. */
+const forget = () => {
+  styles = new Map();
+  styleHidesMemo = new Map();
+  inheritedMemo = new Map();
+  contentsMemo = new Map();
+  roleMemo = new Map();
+  nameMemo = new Map();
+  textMemo = new Map();
+  disabledMemo = new Map();
+  labelMemo = new Map();
+  plainTexts = new Map();
+  busy = new Set();
+  deadline = Infinity;
+};
+/** Starts a call, and its clock. */
+const fresh = () => {
+  forget();
+  deadline = performance.now() + 10_000;
+};
+const late = () => performance.now() > deadline;
+
+/** @param {any} el @returns {CSSStyleDeclaration} */
+const styleOf = (el) => {
+  let style = styles.get(el);
+  if (!style) styles.set(el, (style = getComputedStyle(el)));
+  return style;
+};
+
+/** Parent in the flat tree: slot before parent, host above its shadow root. @param {any} node @returns {any} */
+const parentOf = (node) => {
+  const slot = nodeTypeOf(node) === 1 ? slotOfElement(node) : nodeTypeOf(node) === 3 ? slotOfText(node) : null;
+  if (slot) return slot;
+  const parent = parentNodeOf(node);
+  if (!parent) return null;
+  if (nodeTypeOf(parent) === 1) return parent;
+  return nodeTypeOf(parent) === 11 && parent instanceof ShadowRoot ? parent.host : null;
+};
+
+/** @param {any} ancestor @param {any} node @returns {boolean} whether `node` is `ancestor` or below it in the flat tree */
+const within = (ancestor, node) => {
+  for (let at = node; at; at = parentOf(at)) if (at === ancestor) return true;
+  return false;
+};
+
+const byIdInDocument = uncurried(Document.prototype.getElementById);
+const byIdInFragment = uncurried(DocumentFragment.prototype.getElementById);
+/** @param {any} root @param {string} id @returns {any} */
+const byId = (root, id) =>
+  nodeTypeOf(root) === 9 ? byIdInDocument(root, id) : nodeTypeOf(root) === 11 ? byIdInFragment(root, id) : null;
+
+/** @param {any} el @returns {any[]} elements an IDREF list names, in the same root */
+const idRefs = (el, /** @type {string} */ name) => {
+  const ids = attr(el, name);
+  if (!ids) return [];
+  const root = rootOf(el);
+  const found = /** @type {any[]} */ ([]);
+  for (const id of ids.split(/\s+/).slice(0, 100)) {
+    if (!id) continue;
+    const hit = byId(root, id);
+    if (hit && !found.includes(hit)) found.push(hit);
+  }
+  return found;
+};
+
+const controlOfLabel = getter(HTMLLabelElement.prototype, "control");
+/** @param {any} el @returns {any[]} the labels of a control, in tree order */
+const labelsOf = (el) => {
+  const root = rootOf(el);
+  let known = labelMemo.get(root);
+  if (!known) {
+    known = new Map();
+    for (const label of queryAll(root, "label")) {
+      const control = label instanceof HTMLLabelElement ? controlOfLabel(label) : null;
+      if (!control) continue;
+      const list = known.get(control);
+      if (list) list.push(label);
+      else known.set(control, [label]);
+    }
+    labelMemo.set(root, known);
+  }
+  return known.get(el)?.slice(0, 20) ?? [];
+};
+
+/** Children in the order of the flat tree. @param {any} el @returns {any[]} */
+const childrenOf = (el) => {
+  const out = [];
+  if (localNameOf(el) === "slot" && el instanceof HTMLSlotElement) {
+    const assigned = assignedNodesOf(el);
+    if (assigned.length) {
+      out.push(...assigned.slice(0, 100_000));
+      return out;
+    }
+  }
+  for (let at = firstChildOf(el); at; at = nextSiblingOf(at)) {
+    const type = nodeTypeOf(at);
+    if (type === 1 ? !slotOfElement(at) : type === 3 && !slotOfText(at)) out.push(at);
+  }
+  const shadow = shadowRootOf(el);
+  if (shadow) {
+    for (let i = out.length - 1; i >= 0; i--) if (nodeTypeOf(out[i]) === 3) out.splice(i, 1);
+    for (let at = firstChildOf(shadow); at; at = nextSiblingOf(at)) {
+      const type = nodeTypeOf(at);
+      if (type === 1 || type === 3) out.push(at);
+    }
+  }
+  return out;
+};
+
+/** Hidden by an `aria-hidden` above or by not being slotted; decided upwards with a memo, so each element once.
+ * @param {any} el @returns {boolean} */
+const inheritsHidden = (el) => {
+  const path = [];
+  let result = false;
+  for (let at = el; at; at = parentOf(at)) {
+    const known = inheritedMemo.get(at);
+    if (known !== undefined) {
+      result = known;
+      break;
+    }
+    path.push(at);
+  }
+  for (let i = path.length - 1; i >= 0; i--) {
+    const at = path[i];
+    if (!result) {
+      result = attr(at, "aria-hidden") === "true";
+      const parent = result ? null : parentNodeOf(at);
+      if (parent && nodeTypeOf(parent) === 1 && shadowRootOf(parent) && !slotOfElement(at)) result = true;
+    }
+    inheritedMemo.set(at, result);
+  }
+  return result;
+};
+
+/** @param {any} el @returns {boolean} whether style alone takes it out of the accessibility tree */
+const styleHides = (el) => {
+  let hides = styleHidesMemo.get(el);
+  if (hides === undefined) styleHidesMemo.set(el, (hides = computeStyleHides(el)));
+  return hides;
+};
+const computeStyleHides = (/** @type {any} */ el) => {
+  const style = styleOf(el);
+  if (style.display === "contents") return !contentsShows(el);
+  if (style.display === "none" || style.visibility !== "visible") return true;
+  const tag = localNameOf(el);
+  // A closed list draws no boxes for its options, though they are what the control offers.
+  if ((tag === "option" || tag === "optgroup") && closest(el, "select,datalist")) return tag === "option" && !closest(el, "select");
+  return !checkVisible(el);
+};
+
+/** @param {any} el with display:contents @returns {boolean} whether anything in it shows */
+const contentsShows = (el) => {
+  const known = contentsMemo.get(el);
+  if (known !== undefined) return known;
+  contentsMemo.set(el, false);
+  const todo = childrenOf(el);
+  let shows = false;
+  for (let i = 0; i < todo.length && !shows; i++) {
+    const node = todo[i];
+    if (nodeTypeOf(node) === 3) shows = styleOf(el).visibility === "visible" && /\S/.test(dataOf(node));
+    else if (styleOf(node).display === "contents") {
+      const inner = contentsMemo.get(node);
+      if (inner === undefined) {
+        contentsMemo.set(node, false);
+        todo.push(...childrenOf(node));
+      } else shows = inner;
+    } else shows = !styleHides(node);
+  }
+  contentsMemo.set(el, shows);
+  return shows;
+};
+
+/** @param {any} el @returns {boolean} */
+const hiddenForAria = (el) => inheritsHidden(el) || styleHides(el);
+
+/** @param {any} el @returns {boolean} whether it covers pixels */
+const hasVisibleBox = (el) => {
+  if (styleHides(el)) return false;
+  if (styleOf(el).display === "contents") return true;
+  const rect = rectOf(el);
+  return rect.width > 0 && rect.height > 0;
+};
+
+/** Whether text right inside it is drawn, it being visible itself. @param {any} el */
+const showsOwnText = (el) =>
+  styleOf(el).contentVisibility !== "hidden" && !(localNameOf(el) === "details" && !hasAttr(el, "open"));
+
+/** @param {any} el @param {"::before"|"::after"} which @returns {string} the text a pseudo element adds */
+const pseudoText = (el, which) => {
+  const content = getComputedStyle(el, which).content;
+  if (!content || content === "none" || content === "normal") return "";
+  const style = getComputedStyle(el, which);
+  if (style.display === "none" || style.visibility !== "visible") return "";
+  let text = "";
+  let alternative = false;
+  for (const part of content.matchAll(/"((?:[^"\\]|\\.)*)"|attr\(\s*([-\w]+)[^)]*\)|(\/)|[-\w]+\([^)]*\)|[-\w]+/gs)) {
+    if (part[3]) {
+      alternative = true;
+      text = "";
+    } else if (part[1] !== undefined) {
+      text += part[1].replace(/\\([0-9a-fA-F]{1,6} ?|.)/gs, (_, code) =>
+        /^[0-9a-fA-F]/.test(code) ? String.fromCodePoint(Math.min(parseInt(code, 16), 0x10ffff)) : code,
+      );
+    } else if (part[2]) text += attr(el, part[2]) ?? "";
+  }
+  return style.display === "inline" || alternative ? text : ` ${text} `;
+};

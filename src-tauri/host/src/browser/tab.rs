@@ -1,0 +1,354 @@
+//! One tab: its DevTools session, what its events told, and the calls that race its end.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use chromiumoxide::{
+    cdp::{
+        browser_protocol::{
+            emulation::{SetFocusEmulationEnabledParams, SetUserAgentOverrideParams},
+            log::EnableParams as LogEnable,
+            network::EnableParams as NetworkEnable,
+            page::{
+                AddScriptToEvaluateOnNewDocumentParams, CreateIsolatedWorldParams, EnableParams as PageEnable,
+                SetInterceptFileChooserDialogParams, SetLifecycleEventsEnabledParams,
+            },
+        },
+        js_protocol::runtime::{
+            CallArgument, CallFunctionOnParams, EnableParams as RuntimeEnable, EvaluateParams, ExecutionContextId,
+            RemoteObject, RunIfWaitingForDebuggerParams,
+        },
+    },
+    types::Command,
+};
+use ebb_core::{Code, Error, Result, devtools::Buffers, view::TabView};
+use parking_lot::Mutex;
+use serde_json::Value;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    chromium::Chromium,
+    pipe::{CALL, CdpError},
+    snapshot,
+    tab_state::{Modal, TabState},
+};
+
+/// The name of Ebb's isolated world in every frame.
+pub(crate) const WORLD: &str = "ebb";
+
+/// One tab of a session.
+pub(crate) struct Tab {
+    /// Its number, never used again in the session.
+    pub(crate) number: u32,
+    /// Its target in the DevTools protocol.
+    pub(crate) target: String,
+    /// Its flat DevTools session.
+    pub(crate) cdp: String,
+    /// The browser it lives in.
+    pub(crate) chromium: Arc<Chromium>,
+    /// Where its console and requests are kept.
+    pub(crate) devtools: Arc<Buffers>,
+    state: Mutex<TabState>,
+    changed: watch::Sender<()>,
+    /// The target is gone.
+    pub(crate) closed: CancellationToken,
+    /// Its set-up has been answered.
+    pub(crate) ready: CancellationToken,
+    /// The renderer of its main frame and what it holds; see `memory`.
+    pub(crate) renderer: Mutex<Renderer>,
+}
+
+/// What the memory sampler knows of a tab's renderer.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Renderer {
+    /// Its process.
+    pub(crate) pid: Option<u32>,
+    /// The document for which the process was looked up.
+    pub(crate) commits: u64,
+    /// Its private and proportional shared memory, in bytes.
+    pub(crate) bytes: Option<u64>,
+    /// JavaScript heap in use, in bytes.
+    pub(crate) js_heap: Option<u64>,
+}
+
+/// How a page function gives its result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Returns {
+    /// As JSON.
+    Value,
+    /// As a reference to an object in the page.
+    Handle,
+}
+
+impl Tab {
+    /// A tab whose target was just attached. Sends its whole set-up at once; [`Tab::ready`] fires with
+    /// the answer to the last command.
+    pub(crate) fn attach(number: u32, target: String, cdp: String, chromium: Arc<Chromium>, devtools: Arc<Buffers>) -> Arc<Self> {
+        let mut state = TabState { main_frame: target.clone(), ..TabState::default() };
+        state.frames.insert(target.clone(), super::tab_state::Frame { url: "about:blank".to_owned(), ..Default::default() });
+        Arc::new(Self {
+            number,
+            target,
+            cdp,
+            chromium,
+            devtools,
+            state: Mutex::new(state),
+            changed: watch::Sender::new(()),
+            closed: CancellationToken::new(),
+            ready: CancellationToken::new(),
+            renderer: Mutex::new(Renderer::default()),
+        })
+    }
+
+    /// Sends the set-up of the tab; its page waits until the last of it is answered.
+    pub(crate) async fn set_up(self: Arc<Self>) {
+        let mut script = AddScriptToEvaluateOnNewDocumentParams::new(snapshot::PAGE_SCRIPT);
+        script.world_name = Some(WORLD.to_owned());
+        script.run_immediately = Some(true);
+        self.post(&PageEnable::default());
+        self.post(&SetLifecycleEventsEnabledParams::new(true));
+        self.post(&RuntimeEnable::default());
+        self.post(&NetworkEnable::builder().max_post_data_size(64 * 1024).build());
+        self.post(&LogEnable::default());
+        self.post(&script);
+        self.post(&SetInterceptFileChooserDialogParams::new(true));
+        self.post(&SetFocusEmulationEnabledParams::new(true));
+        self.post(&SetUserAgentOverrideParams::new(self.chromium.user_agent.clone()));
+        let connection = &self.chromium.connection;
+        // An answer of any kind means that everything before it was taken in.
+        drop(connection.call(Some(&self.cdp), &RunIfWaitingForDebuggerParams::default()).await);
+        self.ready.cancel();
+    }
+
+    fn post<C: Command>(&self, command: &C) {
+        self.chromium.connection.post(Some(&self.cdp), command);
+    }
+
+    /// Takes in one event of this tab's session.
+    pub(crate) fn event(&self, method: &str, params: &Value) {
+        super::capture::capture(&self.devtools, self.number, &self.state.lock().main_frame.clone(), method, params);
+        let changed = self.state.lock().apply(method, params);
+        if changed {
+            self.changed.send_replace(());
+        }
+    }
+
+    /// Looks at the state; do not wait inside.
+    pub(crate) fn peek<T>(&self, look: impl FnOnce(&TabState) -> T) -> T {
+        look(&self.state.lock())
+    }
+
+    /// Changes the state and wakes who waits for it.
+    pub(crate) fn poke<T>(&self, change: impl FnOnce(&mut TabState) -> T) -> T {
+        let result = change(&mut self.state.lock());
+        self.changed.send_replace(());
+        result
+    }
+
+    /// Waits until `condition` holds, at most `deadline`; tells whether it does.
+    pub(crate) async fn until(&self, deadline: Duration, condition: impl Fn(&TabState) -> bool) -> bool {
+        let mut changes = self.changed.subscribe();
+        let wait = async {
+            while !self.peek(&condition) {
+                if changes.changed().await.is_err() {
+                    break;
+                }
+            }
+        };
+        tokio::select! {
+            () = wait => {}
+            () = self.closed.cancelled() => {}
+            () = self.chromium.connection.closed() => {}
+            () = tokio::time::sleep(deadline) => {}
+        }
+        self.peek(condition)
+    }
+
+    /// A command to this tab, at most the ordinary deadline. Ends at once when the tab does.
+    ///
+    /// # Errors
+    /// Browser lost, page crashed, tab closed, no answer, or Chromium's refusal.
+    pub(crate) async fn call<C: Command>(&self, command: &C) -> Result<C::Response> {
+        self.call_within(command, CALL).await
+    }
+
+    /// The same with a deadline of its own.
+    ///
+    /// # Errors
+    /// As [`Tab::call`].
+    pub(crate) async fn call_within<C: Command>(&self, command: &C, deadline: Duration) -> Result<C::Response> {
+        self.racing(self.chromium.connection.call_within(Some(&self.cdp), command, deadline)).await?.map_err(|error| self.explain(&error))
+    }
+
+    /// Runs `work` until it is done or the tab closes or crashes.
+    async fn racing<T>(&self, work: impl Future<Output = T>) -> Result<T> {
+        if self.peek(|state| state.crashed) {
+            return Err(crashed());
+        }
+        let crash = self.until(Duration::from_secs(24 * 3600), |state| state.crashed);
+        tokio::select! {
+            biased;
+            result = work => Ok(result),
+            crash = crash => Err(if crash { crashed() } else { self.gone() }),
+        }
+    }
+
+    /// Runs `work`, which needs the page's main thread: ends with [`Code::ModalState`] as soon as a
+    /// dialog or file chooser opens, because until it is answered the page does nothing.
+    pub(crate) async fn unless_modal<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let opened = self.until(Duration::from_secs(24 * 3600), |state| !state.modals.is_empty());
+        tokio::select! {
+            biased;
+            result = work => result,
+            opened = opened => Err(if opened {
+                Error::new(Code::ModalState, "the page waits for an answer")
+            } else {
+                self.gone()
+            }),
+        }
+    }
+
+    /// Why nothing works on this tab any more.
+    fn gone(&self) -> Error {
+        if self.chromium.connection.is_closed() {
+            browser_lost()
+        } else {
+            Error::new(Code::TargetUnknown, "the tab was closed").next("Call browser_tabs with action \"list\" to see what is open.")
+        }
+    }
+
+    /// A protocol error in the words of a user.
+    pub(crate) fn explain(&self, error: &CdpError) -> Error {
+        match error {
+            CdpError::Closed => self.gone(),
+            CdpError::Timeout(_) if self.chromium.is_unresponsive() => {
+                Error::new(Code::BrowserUnresponsive, "the browser does not answer")
+                    .next("It is restarted if it stays silent; call again in a moment.")
+            }
+            CdpError::Timeout(what) => Error::new(Code::Timeout, format!("the page did not answer in time ({what})"))
+                .next("The page may be busy: navigate again, or open another tab with browser_tabs."),
+            CdpError::Refused { message } => Error::new(Code::Internal, message.clone()),
+            CdpError::Shape(..) => Error::new(Code::Internal, error.to_string()),
+        }
+    }
+
+    /// The execution context of Ebb's world in `frame` (none: the main frame), made if it is missing.
+    async fn world(&self, frame: &str) -> Result<ExecutionContextId> {
+        if let Some(world) = self.peek(|state| state.frames.get(frame).and_then(|frame| frame.world)) {
+            return Ok(ExecutionContextId::new(world));
+        }
+        let mut create = CreateIsolatedWorldParams::new(frame.to_owned());
+        create.world_name = Some(WORLD.to_owned());
+        let context = self.call(&create).await?.execution_context_id;
+        let mut install = EvaluateParams::new(snapshot::PAGE_SCRIPT);
+        install.context_id = Some(context);
+        self.call(&install).await?;
+        self.poke(|state| {
+            if let Some(known) = state.frames.get_mut(frame) {
+                known.world = Some(*context.inner());
+            }
+        });
+        Ok(context)
+    }
+
+    /// Calls a function of the page script in `frame` (none: the main frame): `body` is the text of
+    /// a function that gets `arguments`.
+    ///
+    /// # Errors
+    /// As [`Tab::call`]; [`Code::ModalState`] when a dialog opens meanwhile; the script's own error.
+    pub(crate) async fn script(&self, frame: Option<&str>, body: &str, arguments: &[Value], returns: Returns, deadline: Duration) -> Result<RemoteObject> {
+        let frame = frame.map_or_else(|| self.peek(|state| state.main_frame.clone()), str::to_owned);
+        self.unless_modal(async {
+            let mut last = None;
+            // The document may be replaced between finding its world and calling into it.
+            for _ in 0..3 {
+                let context = self.world(&frame).await?;
+                let call = function_call(body, arguments, returns, Some(context), None);
+                match self.call_within(&call, deadline).await {
+                    Err(error) if is_stale_context(&error) => {
+                        self.poke(|state| {
+                            if let Some(known) = state.frames.get_mut(&frame) {
+                                known.world = None;
+                            }
+                        });
+                        last = Some(error);
+                    }
+                    Err(error) => return Err(error),
+                    Ok(result) => return checked(result.result, result.exception_details.as_ref()),
+                }
+            }
+            Err(last.unwrap_or_else(|| self.gone()))
+        })
+        .await
+    }
+
+    /// The same, with the result as JSON.
+    ///
+    /// # Errors
+    /// As [`Tab::script`].
+    pub(crate) async fn ask(&self, frame: Option<&str>, body: &str, arguments: &[Value]) -> Result<Value> {
+        Ok(self.script(frame, body, arguments, Returns::Value, CALL).await?.value.unwrap_or(Value::Null))
+    }
+
+    /// The waiting dialog or file chooser that has to be answered first.
+    pub(crate) fn modal(&self) -> Option<Modal> {
+        self.peek(|state| state.modals.first().cloned())
+    }
+
+    /// What the dashboard shows of it.
+    pub(crate) fn view(&self, current: bool) -> TabView {
+        let renderer = *self.renderer.lock();
+        self.peek(|state| TabView {
+            id: self.number,
+            title: ebb_core::sessions::clean_text(&state.title, 200),
+            url: ebb_core::sessions::clean_text(state.url(), 500),
+            current,
+            crashed: state.crashed,
+            loading: !state.lifecycle.loaded && state.commits > 0,
+            bytes: renderer.bytes,
+        })
+    }
+}
+
+/// A `Runtime.callFunctionOn` in a context or on an object.
+pub(crate) fn function_call(
+    body: &str,
+    arguments: &[Value],
+    returns: Returns,
+    context: Option<ExecutionContextId>,
+    object: Option<chromiumoxide::cdp::js_protocol::runtime::RemoteObjectId>,
+) -> CallFunctionOnParams {
+    let mut call = CallFunctionOnParams::new(body);
+    call.arguments = Some(arguments.iter().map(|value| CallArgument::builder().value(value.clone()).build()).collect());
+    call.execution_context_id = context;
+    call.object_id = object;
+    call.return_by_value = Some(returns == Returns::Value);
+    call.await_promise = Some(true);
+    call.user_gesture = Some(true);
+    call
+}
+
+/// The result, or the exception the function ended with.
+pub(crate) fn checked(
+    result: RemoteObject,
+    exception: Option<&chromiumoxide::cdp::js_protocol::runtime::ExceptionDetails>,
+) -> Result<RemoteObject> {
+    let Some(exception) = exception else { return Ok(result) };
+    let text = exception.exception.as_ref().and_then(|object| object.description.clone().or_else(|| object.value.as_ref().map(Value::to_string)));
+    Err(Error::new(Code::InvalidArguments, text.unwrap_or_else(|| exception.text.clone())))
+}
+
+fn is_stale_context(error: &Error) -> bool {
+    ["Cannot find context", "context was destroyed", "Execution context", "Inspected target navigated"].iter().any(|known| error.message.contains(known))
+}
+
+/// The error for a page whose renderer is gone.
+pub(crate) fn crashed() -> Error {
+    Error::new(Code::PageCrashed, "page crashed").next("Navigate again with browser_navigate, or close the tab with browser_tabs.")
+}
+
+/// The error for a session whose browser is gone.
+pub(crate) fn browser_lost() -> Error {
+    Error::new(Code::BrowserLost, "the browser ended and this session's tabs are gone; its cursors can still be read")
+        .next("Call again: a fresh browser starts.")
+}

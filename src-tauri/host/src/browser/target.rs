@@ -1,0 +1,144 @@
+//! Targets of tools: refs of a snapshot (`e12`, `f2e7`) and selectors.
+
+use std::sync::{Arc, LazyLock};
+
+use chromiumoxide::cdp::browser_protocol::dom::{DescribeNodeParams, GetFrameOwnerParams, ResolveNodeParams};
+use chromiumoxide::cdp::js_protocol::runtime::{CallArgument, ExecutionContextId, RemoteObjectId};
+use ebb_core::{Code, Error, Result};
+use regex::Regex;
+use serde_json::{Value, json};
+
+use super::{
+    pipe::CALL,
+    tab::{Returns, Tab, checked, function_call},
+};
+
+/// An element that a tool was pointed at.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    /// The frame it lies in.
+    pub(crate) frame: String,
+    /// The ref without its frame, or the selector.
+    pub(crate) local: String,
+    /// As the caller wrote it.
+    pub(crate) given: String,
+}
+
+/// Finds the frame of `given` and checks that exactly one element matches.
+///
+/// # Errors
+/// The wire texts for unknown refs, no match, several matches, and selectors that cannot be read.
+pub(crate) async fn resolve(tab: &Arc<Tab>, given: &str) -> Result<Target> {
+    static REF: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^(?:f(\d+))?(e\d+)$").ok());
+    let parts = REF.as_ref().and_then(|regex| regex.captures(given));
+    let (frame, local) = match &parts {
+        Some(parts) => {
+            let number = parts.get(1).map_or(Ok(0), |digits| digits.as_str().parse::<u32>()).unwrap_or(u32::MAX);
+            let frame = tab.peek(|state| state.frame_by_number(number)).ok_or_else(|| unknown_ref(given))?;
+            (frame, parts.get(2).map_or(given, |part| part.as_str()))
+        }
+        None => (tab.peek(|state| state.main_frame.clone()), given),
+    };
+    let target = Target { frame, local: local.to_owned(), given: given.to_owned() };
+    let found = tab.ask(Some(&target.frame), "(t) => __ebb.resolve(t)", &[json!(target.local)]).await?;
+    refused(&target, &found)?;
+    Ok(target)
+}
+
+/// The wire text of what `__ebb.resolve` or `__ebb.check` refused, if it did.
+pub(crate) fn refused(target: &Target, answer: &Value) -> Result<()> {
+    let Some(kind) = answer.get("error").and_then(Value::as_str) else { return Ok(()) };
+    let matches = || answer.get("matches").and_then(Value::as_array).into_iter().flatten();
+    let error = match kind {
+        "unknown_ref" => unknown_ref(&target.given),
+        "no_match" => Error::new(Code::TargetUnknown, format!("\"{}\" does not match any elements.", target.given))
+            .next("Take a new snapshot with browser_snapshot and use a ref from it."),
+        "strict" => {
+            let total = answer.get("total").and_then(Value::as_u64).unwrap_or_default();
+            let mut text = format!("strict mode violation: {} resolved to {total} elements:", target.given);
+            for (index, found) in matches().enumerate() {
+                text.push_str(&format!("\n{}) {}", index + 1, found.as_str().map_or_else(|| found.to_string(), str::to_owned)));
+            }
+            Error::new(Code::TargetUnknown, text).next("Use a ref from browser_snapshot, or a selector that matches one element.")
+        }
+        "not_fillable" => Error::new(Code::InvalidArguments, "Element is not an <input>, <textarea> or [contenteditable] element")
+            .next("Use browser_click for buttons and boxes."),
+        "invalid_selector" => {
+            let why = answer.get("message").and_then(Value::as_str).unwrap_or_default();
+            Error::new(Code::InvalidArguments, format!("\"{}\" is not a selector: {why}", target.given))
+                .next("Use a ref such as e12 from browser_snapshot, or a CSS selector.")
+        }
+        "not_select" => Error::new(Code::InvalidArguments, "Element is not a <select> element").next("Use browser_click or browser_type."),
+        "internal" => Error::new(Code::Internal, "the page script failed on this page").next("Navigate again, or use another target."),
+        other => Error::new(Code::TargetUnknown, format!("\"{}\" cannot be used: {other}", target.given))
+            .next("Take a new snapshot with browser_snapshot and use a ref from it."),
+    };
+    Err(error)
+}
+
+fn unknown_ref(given: &str) -> Error {
+    Error::new(Code::TargetUnknown, format!("Ref {given} not found in the current page snapshot. Try capturing new snapshot."))
+        .next("Call browser_snapshot and use a ref from it.")
+}
+
+impl Target {
+    /// Calls a function of the page script with this target as its first argument.
+    ///
+    /// # Errors
+    /// As [`Tab::ask`].
+    pub(crate) async fn ask(&self, tab: &Arc<Tab>, body: &str, more: &[Value]) -> Result<Value> {
+        let mut arguments = vec![json!(self.local)];
+        arguments.extend_from_slice(more);
+        tab.ask(Some(&self.frame), body, &arguments).await
+    }
+
+    /// The element itself, as an object of the page's own world, for functions of the caller.
+    ///
+    /// # Errors
+    /// As [`Tab::script`]; an element that is gone meanwhile.
+    pub(crate) async fn object(&self, tab: &Arc<Tab>) -> Result<RemoteObjectId> {
+        let gone = || unknown_ref(&self.given);
+        let ours = tab.script(Some(&self.frame), "(t) => __ebb.element(t)", &[json!(self.local)], Returns::Handle, CALL).await?;
+        let ours = ours.object_id.ok_or_else(gone)?;
+        let node = tab.call(&DescribeNodeParams::builder().object_id(ours).build()).await?.node;
+        let world = tab.peek(|state| state.frames.get(&self.frame).and_then(|frame| frame.main_world));
+        let mut resolve = ResolveNodeParams::builder().backend_node_id(node.backend_node_id).build();
+        resolve.execution_context_id = world.map(ExecutionContextId::new);
+        tab.call(&resolve).await?.object.object_id.ok_or_else(gone)
+    }
+}
+
+/// Where a point of `frame` lies in the viewport of the main frame, and whether input there reaches it.
+///
+/// # Errors
+/// What lies on top of a frame, in words; a frame that is gone.
+pub(crate) async fn to_viewport(tab: &Arc<Tab>, frame: &str, mut x: f64, mut y: f64) -> Result<(f64, f64), Error> {
+    let mut at = frame.to_owned();
+    // A frame tree deeper than this is not worth clicking in.
+    for _ in 0..32 {
+        let Some(parent) = tab.peek(|state| state.frames.get(&at).and_then(|frame| frame.parent.clone())) else { break };
+        let owner = tab.call(&GetFrameOwnerParams::new(at.clone())).await?;
+        // Makes sure that the parent's world is there to resolve the element in.
+        tab.ask(Some(&parent), "() => true", &[]).await?;
+        let world = tab.peek(|state| state.frames.get(&parent).and_then(|frame| frame.world));
+        let mut resolve = ResolveNodeParams::builder().backend_node_id(owner.backend_node_id).build();
+        resolve.execution_context_id = world.map(ExecutionContextId::new);
+        let element = tab.call(&resolve).await?.object.object_id;
+        let mut call = function_call("(k, x, y) => __ebb.framePoint(k, x, y)", &[], Returns::Value, world.map(ExecutionContextId::new), None);
+        call.arguments = Some(vec![
+            CallArgument { value: None, unserializable_value: None, object_id: element },
+            CallArgument::builder().value(json!(x)).build(),
+            CallArgument::builder().value(json!(y)).build(),
+        ]);
+        let answer = tab.call(&call).await?;
+        let point = checked(answer.result, answer.exception_details.as_ref())?.value.unwrap_or_default();
+        if point.get("ok").and_then(Value::as_bool) != Some(true) {
+            let why = point.get("reason").and_then(Value::as_str).unwrap_or("frame was detached");
+            return Err(Error::new(Code::Timeout, why));
+        }
+        x = point.get("x").and_then(Value::as_f64).unwrap_or(x);
+        y = point.get("y").and_then(Value::as_f64).unwrap_or(y);
+        at = parent;
+    }
+    Ok((x, y))
+}

@@ -1,0 +1,220 @@
+//! The one API of the application: commands in, replies and events out.
+//!
+//! Tray, dashboard, command line and HTTP speak nothing else. On `control.sock` each is one line of
+//! JSON: `{"v":1,"id":7,"command":{...}}` in, `{"id":7,"reply":{...}}` or `{"id":7,"error":{...}}` and
+//! `{"seq":12,"event":{...}}` out.
+
+#[cfg(unix)]
+pub mod client;
+pub mod dispatch;
+pub mod feed;
+#[cfg(unix)]
+mod lines;
+pub mod memory;
+#[cfg(unix)]
+pub mod socket;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+
+pub use dispatch::{Control, ControlParts, HostInfo};
+pub use feed::Events;
+
+use ebb_core::{
+    Error,
+    cleanup::{AskedBy, CleanupReport, Leftover},
+    ids::{LeftoverId, ReportId},
+    view::{ClientView, HostView, MemoryHistory, SessionDetail, SessionView, Snapshot},
+};
+use serde::{Deserialize, Serialize};
+
+/// The version of the lines; a caller of another version is told to restart.
+pub const VERSION: u32 = 1;
+
+/// What a caller can ask for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case", tag = "command")]
+pub enum Command {
+    /// Everything the first screen needs.
+    Snapshot,
+    /// The same, and every [`UiEvent`] after it on this connection.
+    Subscribe,
+    /// One session with its cursors and calls.
+    Session {
+        /// A whole id, a unique prefix of four or more characters, or a name.
+        session: String,
+    },
+    /// Ends a session through `remove_session`; answers with its report.
+    EndSession {
+        /// A whole id, a unique prefix of four or more characters, or a name.
+        session: String,
+        /// Who asks.
+        by: AskedBy,
+    },
+    /// A page of past cleanups, newest first.
+    History {
+        /// Which ones.
+        #[serde(default)]
+        query: HistoryQuery,
+    },
+    /// One report.
+    Report {
+        /// Its id, or the id of its session.
+        report: String,
+    },
+    /// Tries every leftover again now.
+    RetryLeftovers,
+    /// Takes new sessions, or refuses them.
+    Accept {
+        /// Whether to take them.
+        accepting: bool,
+    },
+    /// Opens or raises the window, where the host has one; `route` is a hash route of the dashboard.
+    ShowWindow {
+        /// Such as `#/sessions/ses_...`.
+        #[serde(default)]
+        #[cfg_attr(feature = "typescript", ts(optional))]
+        route: Option<String>,
+    },
+    /// Ends every session and stops the host.
+    Quit {
+        /// Who asks.
+        by: AskedBy,
+    },
+}
+
+/// Which past cleanups.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(default)]
+pub struct HistoryQuery {
+    /// Only reports older than this one (keyset paging).
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub before: Option<ReportId>,
+    /// At most this many; 1 to 200, 50 when left out.
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub limit: Option<u32>,
+    /// Only this reason: a key such as `client_died`.
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub reason: Option<String>,
+    /// Only `clean` or `with_problems`.
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub outcome: Option<String>,
+    /// Only reports whose client, project or session contains this text.
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub text: Option<String>,
+}
+
+/// A page of past cleanups.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct HistoryPage {
+    /// Newest first.
+    pub reports: Vec<CleanupReport>,
+    /// Whether older ones match too.
+    pub more: bool,
+    /// Totals over everything that matches.
+    pub totals: HistoryTotals,
+}
+
+/// Totals over a filter.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct HistoryTotals {
+    /// Cleanups.
+    pub count: u32,
+    /// Of which clean.
+    pub clean: u32,
+    /// Their median time in milliseconds; none when there are none.
+    pub median_ms: Option<f64>,
+    /// Bytes freed.
+    #[cfg_attr(feature = "typescript", ts(type = "number"))]
+    pub freed: u64,
+}
+
+/// The answer to a [`Command`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case", tag = "reply", content = "data")]
+pub enum Reply {
+    /// To `snapshot` and `subscribe`.
+    Snapshot(Box<Snapshot>),
+    /// To `session`.
+    Session(Box<SessionDetail>),
+    /// To `end_session` and `report`.
+    Report(Box<CleanupReport>),
+    /// To `history`.
+    History(Box<HistoryPage>),
+    /// To everything else: how many things it touched.
+    Done(u32),
+}
+
+/// What changed, for whoever subscribed. Lifecycle comes at once; numbers at most twice a second.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case", tag = "event", content = "data")]
+pub enum UiEvent {
+    /// A session is new or changed.
+    Session(Box<SessionView>),
+    /// A session is gone; its report.
+    Removed(Box<CleanupReport>),
+    /// The clients that are here now.
+    Clients(Vec<ClientView>),
+    /// A leftover is new or was tried again.
+    Leftover(Box<Leftover>),
+    /// A leftover is gone.
+    LeftoverCleared(LeftoverId),
+    /// The host or the browser changed.
+    Host(Box<HostView>),
+    /// A new memory sample was taken; the whole short history.
+    Memory(MemoryHistory),
+    /// Events were lost: take a new snapshot.
+    Lagged,
+}
+
+/// One numbered event on a subscription.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct Numbered {
+    /// One more than the last; a gap means: take a new snapshot.
+    #[cfg_attr(feature = "typescript", ts(type = "number"))]
+    pub seq: u64,
+    /// The event.
+    #[serde(flatten)]
+    pub event: UiEvent,
+}
+
+/// One line to the host.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Request {
+    /// [`VERSION`].
+    pub v: u32,
+    /// Echoed with the answer.
+    pub id: u64,
+    /// What to do.
+    pub command: Command,
+}
+
+/// One line from the host.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Answer {
+    /// It worked.
+    Reply {
+        /// Of the request.
+        id: u64,
+        /// The answer.
+        reply: Reply,
+    },
+    /// It did not.
+    Error {
+        /// Of the request.
+        id: u64,
+        /// Why not.
+        error: Error,
+    },
+    /// Something changed.
+    Event(Numbered),
+}

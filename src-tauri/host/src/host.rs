@@ -1,0 +1,338 @@
+//! One running host: composed in order, taken apart in order.
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use ebb_core::{
+    Code, Error, Result,
+    cleanup::AskedBy,
+    cursors::{CursorStore, Cursors, MemoryStore},
+    events::Event,
+    ids::InstanceId,
+    ports::{BrowserPort, Clock, HistoryPort, TokioClock},
+    sessions::{Ports, SessionManager},
+    settings::Settings,
+    view::{HostView, MemoryHistory},
+};
+use parking_lot::Mutex;
+use time::OffsetDateTime;
+use tokio::sync::watch;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    browser::{self, Browsers, Sampler},
+    control::{
+        Control, ControlParts, HostInfo,
+        memory::{MemorySampler, Sample},
+        socket::ControlSocket,
+    },
+    dashboard::Dashboard,
+    history::History,
+    paths::{Endpoint, HostLock, PathOptions, Paths},
+    tools::call::ToolHost,
+    transport::{accept::McpServer, unix::Listener},
+};
+
+/// How long the history may take to write its last reports.
+const TASKS: Duration = Duration::from_secs(1);
+
+/// Opens or raises the window at a hash route of the dashboard.
+pub type ShowWindow = Box<dyn Fn(Option<String>) -> Result<()> + Send + Sync>;
+
+/// What a host is started with.
+#[derive(Default)]
+pub struct HostOptions {
+    /// Where it listens and keeps its things.
+    pub paths: PathOptions,
+    /// Limits, lifetimes, the browser.
+    pub settings: Settings,
+    /// The port of the dashboard over HTTP (0: a free one); none for no dashboard.
+    pub dashboard: Option<u16>,
+    /// Stop by itself after this long without a client.
+    pub stop_when_idle: Option<Duration>,
+    /// What shows the window, where there is one.
+    pub show_window: Option<ShowWindow>,
+}
+
+/// A running host.
+pub struct Host {
+    paths: Paths,
+    endpoint: Endpoint,
+    manager: SessionManager,
+    browsers: Arc<Browsers>,
+    history: Arc<History>,
+    control: Control,
+    dashboard: Option<Dashboard>,
+    control_socket: ControlSocket,
+    mcp: McpServer,
+    info: Arc<Info>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+    /// Last: who sees the lock free finds nothing of us.
+    lock: HostLock,
+}
+
+impl Host {
+    /// Takes the lock of its place, removes what dead hosts left, and listens.
+    ///
+    /// # Errors
+    /// Another host runs here (its pid is in the message); folders or sockets that cannot be made.
+    pub async fn start(options: HostOptions) -> Result<Self> {
+        let HostOptions { paths, settings, dashboard, stop_when_idle, show_window } = options;
+        let paths = Paths::resolve(&paths)?;
+        paths.prepare()?;
+        let lock = HostLock::acquire(&paths.lock)?;
+
+        // Before anybody can connect: what earlier hosts left is gone, and what they had open is reported.
+        let reaped = browser::reap(&paths.run_dir).await;
+        if reaped.directories > 0 || reaped.processes > 0 {
+            tracing::info!(directories = reaped.directories, processes = reaped.processes, "removed what a dead host had left");
+        }
+        let instance = InstanceId::new();
+        let history = Arc::new(History::open(&paths.data_dir.join("history.db"), &instance));
+        let recovered = {
+            let history = Arc::clone(&history);
+            tokio::task::spawn_blocking(move || history.recover()).await.unwrap_or_default()
+        };
+        if !recovered.is_empty() {
+            tracing::info!(sessions = recovered.len(), "a host that died had sessions open; they are in the history");
+        }
+
+        let clock: Arc<dyn Clock> = Arc::new(TokioClock::start());
+        let browsers = Browsers::new(settings.clone(), paths.run_dir.clone(), &instance);
+        let store: Arc<dyn CursorStore> = Arc::new(MemoryStore::new(settings.cursors.clone(), Arc::clone(&clock)));
+        let manager = SessionManager::new(
+            settings.clone(),
+            Ports {
+                clock: Arc::clone(&clock),
+                browser: Arc::clone(&browsers) as Arc<dyn BrowserPort>,
+                cursors: Arc::clone(&store),
+                history: Arc::clone(&history) as Arc<dyn HistoryPort>,
+            },
+        );
+        browsers.report_to(&manager);
+        manager.start_sweeper();
+        let cursors = Arc::new(Cursors::new(store, settings.cursors.clone(), clock));
+
+        let info = Info::new(&paths, &manager, &browsers, &history, recovered.len() as u32, show_window);
+        let control = Control::new(ControlParts {
+            manager: manager.clone(),
+            history: Arc::clone(&history),
+            host: Arc::clone(&info) as Arc<dyn HostInfo>,
+        });
+        let dashboard = dashboard.map(|port| Dashboard::start(port, control.clone())).transpose()?;
+        let control_socket = ControlSocket::start(Listener::bind(&paths.control_sock, &lock)?, control.clone());
+        let tools = ToolHost::new(manager.clone(), cursors, Arc::clone(&browsers), Arc::new(settings));
+        let mcp = McpServer::start(Listener::bind(&paths.mcp_sock, &lock)?, tools);
+        let endpoint = Endpoint::of(&paths);
+        endpoint.write(&paths.endpoint_file)?;
+
+        let host = Self {
+            paths,
+            endpoint,
+            manager,
+            browsers,
+            history,
+            control,
+            dashboard,
+            control_socket,
+            mcp,
+            info,
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            lock,
+        };
+        host.start_background(stop_when_idle);
+        Ok(host)
+    }
+
+    fn start_background(&self, stop_when_idle: Option<Duration>) {
+        let sampling = Arc::clone(&self.info.sampler).run(self.manager.clone());
+        let stop = self.stop.clone();
+        self.tasks.spawn(async move { stop.run_until_cancelled(Box::pin(sampling)).await });
+
+        let (info, control, manager, stop) = (Arc::clone(&self.info), self.control.clone(), self.manager.clone(), self.stop.clone());
+        self.tasks.spawn(async move {
+            let measure = || Sample {
+                held: manager.list().iter().map(|session| session.held.total).sum(),
+                shared: info.sampler.shared().unwrap_or_default(),
+            };
+            info.memory.run(stop, measure, || control.announce_memory()).await;
+        });
+
+        if let Some(after) = stop_when_idle {
+            let (info, manager, stop) = (Arc::clone(&self.info), self.manager.clone(), self.stop.clone());
+            self.tasks.spawn(async move {
+                stop.run_until_cancelled(until_idle(&manager, after)).await;
+                info.request_quit(AskedBy::Cli);
+            });
+        }
+    }
+
+    /// Its paths.
+    #[must_use]
+    pub fn paths(&self) -> &Paths {
+        &self.paths
+    }
+
+    /// Its sessions.
+    #[must_use]
+    pub fn manager(&self) -> &SessionManager {
+        &self.manager
+    }
+
+    /// Its one API.
+    #[must_use]
+    pub fn control(&self) -> &Control {
+        &self.control
+    }
+
+    /// The address of its dashboard with a new one-time code, where it has one.
+    #[must_use]
+    pub fn dashboard_url(&self) -> Option<String> {
+        self.dashboard.as_ref().map(Dashboard::url)
+    }
+
+    /// Resolves when somebody asked it to quit.
+    pub async fn stopped(&self) {
+        let mut asked = self.info.quit.subscribe();
+        // The sender lives in `info`, so an error cannot come.
+        drop(asked.wait_for(Option::is_some).await);
+    }
+
+    /// Ends every session through the one door, then the browser, then itself. Bounded: what does not
+    /// end in time is left to the next start.
+    pub async fn stop(self) {
+        self.info.stopping();
+        self.manager.shutdown().await;
+        self.mcp.stop().await;
+        self.browsers.stop().await;
+        self.stop.cancel();
+        self.tasks.close();
+        drop(tokio::time::timeout(TASKS, self.tasks.wait()).await);
+        if !self.history.flush().await {
+            tracing::warn!("the history could not write everything before the end");
+        }
+        if let Some(dashboard) = &self.dashboard {
+            dashboard.stop().await;
+        }
+        self.control_socket.stop().await;
+        self.endpoint.remove(&self.paths.endpoint_file);
+        drop(self.lock);
+    }
+}
+
+/// Resolves when no client and no session was there for `after`.
+async fn until_idle(manager: &SessionManager, after: Duration) {
+    let mut events = manager.subscribe();
+    loop {
+        let idle = manager.clients().is_empty() && manager.list().is_empty();
+        let wait = if idle { after } else { Duration::from_secs(3600) };
+        tokio::select! {
+            event = events.recv() => {
+                if matches!(event, Err(tokio::sync::broadcast::error::RecvError::Closed)) {
+                    return;
+                }
+            }
+            () = tokio::time::sleep(wait) => if idle { return },
+        }
+    }
+}
+
+/// What the host knows of itself.
+struct Info {
+    fixed: HostView,
+    manager: SessionManager,
+    browsers: Arc<Browsers>,
+    history: Arc<History>,
+    sampler: Arc<Sampler>,
+    memory: MemorySampler,
+    quit: watch::Sender<Option<AskedBy>>,
+    stopping: OnceLock<()>,
+    show_window: Mutex<Option<ShowWindow>>,
+}
+
+impl Info {
+    fn new(
+        paths: &Paths,
+        manager: &SessionManager,
+        browsers: &Arc<Browsers>,
+        history: &Arc<History>,
+        recovered: u32,
+        show_window: Option<ShowWindow>,
+    ) -> Arc<Self> {
+        let fixed = HostView {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            socket: paths.mcp_sock.display().to_string(),
+            data_dir: paths.data_dir.display().to_string(),
+            ebb: ebb_executable().display().to_string(),
+            started_at: OffsetDateTime::now_utc(),
+            accepting: true,
+            stopping: false,
+            browser: browsers.view(),
+            shared_browser: None,
+            recovered,
+            history_problem: None,
+        };
+        Arc::new(Self {
+            fixed,
+            manager: manager.clone(),
+            browsers: Arc::clone(browsers),
+            history: Arc::clone(history),
+            sampler: Sampler::new(Arc::clone(browsers)),
+            memory: MemorySampler::default(),
+            quit: watch::Sender::new(None),
+            stopping: OnceLock::new(),
+            show_window: Mutex::new(show_window),
+        })
+    }
+
+    fn stopping(&self) {
+        self.stopping.get_or_init(|| ());
+        self.manager.emit(Event::Host);
+    }
+}
+
+impl HostInfo for Info {
+    fn view(&self) -> HostView {
+        HostView {
+            accepting: self.manager.is_accepting(),
+            stopping: self.stopping.get().is_some(),
+            browser: self.browsers.view(),
+            shared_browser: self.sampler.shared(),
+            history_problem: self.history.problem(),
+            ..self.fixed.clone()
+        }
+    }
+
+    fn request_quit(&self, by: AskedBy) {
+        self.stopping();
+        self.quit.send_replace(Some(by));
+    }
+
+    fn show_window(&self, route: Option<String>) -> Result<()> {
+        match &*self.show_window.lock() {
+            Some(show) => show(route),
+            None => Err(Error::new(Code::Internal, "this host has no window").next("Start `ebb serve --dashboard` and open the address it prints.")),
+        }
+    }
+
+    fn memory(&self) -> MemoryHistory {
+        self.memory.short()
+    }
+}
+
+/// The command-line program that clients are pointed at: this one, or the one beside it.
+fn ebb_executable() -> PathBuf {
+    let name = format!("ebb{}", std::env::consts::EXE_SUFFIX);
+    let this = std::env::current_exe().unwrap_or_default();
+    if this.file_name().is_some_and(|file| file == name.as_str()) {
+        return this;
+    }
+    let beside = this.with_file_name(&name);
+    if beside.is_file() { beside } else { PathBuf::from(name) }
+}

@@ -1,0 +1,19 @@
+//! How Ebb meets the world: Chromium, MCP, sockets, files. No Tauri.
+//!
+//! [`Host::start`] composes everything and [`Host::stop`] takes it apart in order.
+#![warn(missing_docs)]
+
+pub mod browser;
+pub mod control;
+pub mod dashboard;
+pub mod history;
+pub mod logging;
+pub mod paths;
+pub mod transport;
+
+#[cfg(unix)]
+mod host;
+mod tools;
+
+#[cfg(unix)]
+pub use host::{Host, HostOptions, ShowWindow};

@@ -1,0 +1,252 @@
+//! One call of a tool, from its name and arguments to its answer.
+//!
+//! Whatever an agent gets wrong is an answer that says so. A call ends at the first of: the tool is
+//! done, its session closes, its client cancels or goes, the deadline. Then the tool's future is
+//! dropped where it stands.
+
+use std::{panic::AssertUnwindSafe, sync::Arc};
+
+use ebb_core::{
+    Code, Error, Result,
+    cursors::Cursors,
+    ids::ClientId,
+    sessions::{Session, SessionManager, clean_text},
+    settings::Settings,
+};
+use futures::{FutureExt as _, future::BoxFuture};
+use serde_json::{Map, Value};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    args,
+    catalog::{Catalog, ClientFn, Run, Tool, ToolError, ToolFn},
+    page,
+    paging::Pager,
+    response::{Answer, Response},
+};
+use crate::browser::Browsers;
+
+/// Characters of a call's arguments that lists show.
+const MAX_SHOWN: usize = 300;
+
+/// What every call needs. One for the whole host, cheap to share.
+pub(crate) struct ToolHost {
+    /// Who is here and what they hold.
+    pub(crate) manager: SessionManager,
+    /// Where long results wait.
+    pub(crate) cursors: Arc<Cursors>,
+    /// The browser sides of sessions.
+    pub(crate) browsers: Arc<Browsers>,
+    /// The tools there are.
+    pub(crate) catalog: Arc<Catalog>,
+    /// Limits and deadlines.
+    pub(crate) settings: Arc<Settings>,
+    /// Fires when the host stops: what still runs answers so.
+    pub(crate) stopping: CancellationToken,
+}
+
+/// A call in a session.
+pub(crate) struct ToolCall {
+    /// The host.
+    pub(crate) host: Arc<ToolHost>,
+    /// Who calls.
+    pub(crate) client: ClientId,
+    /// Where.
+    pub(crate) session: Session,
+    /// Fires when the call is over for any reason: session closing, client gone, cancelled, deadline.
+    pub(crate) cancel: CancellationToken,
+    /// When the call ends at the latest.
+    pub(crate) deadline: Instant,
+    /// What it answers.
+    pub(crate) response: Response,
+}
+
+/// A call for the client as a whole, outside any session's queue.
+pub(crate) struct ClientCall {
+    /// The host.
+    pub(crate) host: Arc<ToolHost>,
+    /// Who calls.
+    pub(crate) client: ClientId,
+    /// What it answers.
+    pub(crate) response: Response,
+}
+
+/// Why a call stopped before its tool was done.
+enum Stop {
+    SessionEnded,
+    Cancelled,
+    Late,
+}
+
+impl ToolHost {
+    /// A host that takes calls.
+    pub(crate) fn new(
+        manager: SessionManager,
+        cursors: Arc<Cursors>,
+        browsers: Arc<Browsers>,
+        settings: Arc<Settings>,
+    ) -> Arc<Self> {
+        let catalog = Arc::new(Catalog::default_set());
+        Arc::new(Self { manager, cursors, browsers, catalog, settings, stopping: CancellationToken::new() })
+    }
+
+    /// Calls the tool `name` for `client`. `cancel` fires when the client takes the call back or goes.
+    pub(crate) async fn call(
+        self: &Arc<Self>,
+        client: &ClientId,
+        name: &str,
+        arguments: Map<String, Value>,
+        cancel: CancellationToken,
+    ) -> Answer {
+        let deadline = Instant::now() + self.settings.calls.call;
+        let Some(tool) = self.catalog.find(name) else { return unknown_tool(&self.catalog, name) };
+        let mut response = Response::default();
+        let checked = match args::check(&tool.schema, arguments) {
+            Ok(checked) => checked,
+            Err(issues) => {
+                response.error(issues.text(name));
+                response.fail(&Error::new(Code::InvalidArguments, ""));
+                return response.plain();
+            }
+        };
+        if let Some(line) = args::ignored(&checked.unknown) {
+            response.next(line);
+        }
+        match tool.spec.run {
+            Run::Session(run) => self.in_session(client, tool, run, checked.args, response, cancel, deadline).await,
+            Run::Client(run) => self.for_client(client, run, checked.args, response, cancel, deadline).await,
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one call's parts, used once")]
+    async fn in_session(
+        self: &Arc<Self>,
+        client: &ClientId,
+        tool: &Tool,
+        run: ToolFn,
+        mut args: Value,
+        response: Response,
+        cancel: CancellationToken,
+        deadline: Instant,
+    ) -> Answer {
+        let session = match self.session_of(client, &mut args) {
+            Ok(session) => session,
+            Err(error) => return response.thrown(&error),
+        };
+        let shown = clean_text(&args.to_string(), MAX_SHOWN);
+        let closing = session.closing().clone();
+        let token = cancel.child_token();
+        let _over = token.clone().drop_guard();
+        let begin = session.begin_call(tool.spec.name, &shown);
+        let guard = match race(begin, &closing, &cancel, deadline).await {
+            Ok(Ok(guard)) => guard,
+            Ok(Err(error)) => return response.thrown(&error),
+            Err(stop) => return response.thrown(&self.stopped(&stop, Some(&session))),
+        };
+        let pager = Pager::new(&self.cursors, &session, tool.spec.name, &args);
+        let mut call =
+            ToolCall { host: self.clone(), client: client.clone(), session: session.clone(), cancel: token, deadline, response };
+        let outcome = match page::modal_gate(&mut call, &tool.spec) {
+            Ok(()) => race(caught(run(&mut call, args)), &closing, &cancel, deadline).await,
+            Err(refused) => Ok(Err(refused)),
+        };
+        let response = call.response;
+        let answer = match outcome {
+            // What a tool says while its session is taken apart under it is not what happened.
+            Ok(Err(_)) if closing.is_cancelled() => response.thrown(&session.ended()),
+            Ok(Err(ToolError::Thrown(error))) => response.thrown(&error),
+            Err(stop) => response.thrown(&self.stopped(&stop, Some(&session))),
+            Ok(Ok(()) | Err(ToolError::Reported)) => response.finish(&pager).await,
+        };
+        guard.finish(answer.is_error);
+        answer
+    }
+
+    async fn for_client(
+        self: &Arc<Self>,
+        client: &ClientId,
+        run: ClientFn,
+        args: Value,
+        response: Response,
+        cancel: CancellationToken,
+        deadline: Instant,
+    ) -> Answer {
+        let mut call = ClientCall { host: self.clone(), client: client.clone(), response };
+        let never = CancellationToken::new();
+        let outcome = race(caught(run(&mut call, args)), &never, &cancel, deadline).await;
+        match outcome {
+            Ok(Ok(()) | Err(ToolError::Reported)) => call.response.plain(),
+            Ok(Err(ToolError::Thrown(error))) => call.response.thrown(&error),
+            Err(stop) => call.response.thrown(&self.stopped(&stop, None)),
+        }
+    }
+
+    /// The session that the arguments name, else the client's own. The argument is taken out: tools
+    /// do not see it.
+    fn session_of(&self, client: &ClientId, args: &mut Value) -> Result<Session> {
+        let handle = args.as_object_mut().and_then(|args| args.remove("session"));
+        match handle.as_ref().and_then(Value::as_str).filter(|handle| !handle.is_empty()) {
+            Some(handle) => self.manager.session(client, handle),
+            None => self.manager.default_session(client),
+        }
+    }
+
+    fn stopped(&self, stop: &Stop, session: Option<&Session>) -> Error {
+        match (stop, session) {
+            (Stop::SessionEnded, Some(session)) => session.ended(),
+            (Stop::SessionEnded | Stop::Cancelled, _) if self.stopping.is_cancelled() => {
+                Error::new(Code::ShuttingDown, "Ebb is stopping").next("Start Ebb again, then call again.")
+            }
+            (Stop::SessionEnded | Stop::Cancelled, _) => Error::new(Code::Cancelled, "Cancelled"),
+            (Stop::Late, _) => {
+                let seconds = self.settings.calls.call.as_secs();
+                Error::new(Code::Timeout, format!("The call took longer than {seconds} s and was stopped"))
+                    .next("The session and its tabs are still there: browser_snapshot shows where the page is.")
+            }
+        }
+    }
+}
+
+/// Waits for `work`, unless something ends the call first.
+async fn race<T>(
+    work: impl Future<Output = T>,
+    closing: &CancellationToken,
+    cancel: &CancellationToken,
+    deadline: Instant,
+) -> Result<T, Stop> {
+    tokio::select! {
+        biased;
+        () = closing.cancelled() => Err(Stop::SessionEnded),
+        () = cancel.cancelled() => Err(Stop::Cancelled),
+        done = work => Ok(done),
+        () = tokio::time::sleep_until(deadline) => Err(Stop::Late),
+    }
+}
+
+/// A panic of one tool must not leave its client without an answer.
+async fn caught(run: BoxFuture<'_, Result<(), ToolError>>) -> Result<(), ToolError> {
+    let Ok(result) = AssertUnwindSafe(run).catch_unwind().await else {
+        tracing::error!("a tool panicked");
+        let error = Error::new(Code::Internal, "Internal error");
+        return Err(error.next("Try again; if it happens again, report it with Ebb's log.").into());
+    };
+    result
+}
+
+fn unknown_tool(catalog: &Catalog, name: &str) -> Answer {
+    let mut response = Response::default();
+    response.error(format!("Tool \"{}\" not found", clean_text(name, 100)));
+    response.fail(&Error::new(Code::ToolUnknown, ""));
+    let near = catalog.near(name);
+    if near.is_empty() {
+        response.next("tools/list names the tools of this server");
+    } else {
+        response.next(format!("Did you mean {}?", near.join(", ")));
+    }
+    response.plain()
+}
+
+#[cfg(test)]
+#[path = "call_tests.rs"]
+mod tests;

@@ -1,0 +1,170 @@
+//! What the tools of a page share: the tab they act on, and what they tell about it afterwards.
+
+use std::sync::Arc;
+
+use ebb_core::{cursors::Body, sessions::clean_text};
+
+use super::{
+    call::ToolCall,
+    catalog::{Modal, ModalKind, ToolError, ToolSpec},
+    response::{Response, Section},
+};
+use crate::browser::{self, SessionBrowser, Tab, look::Look, target::Target};
+
+/// Characters of a title or address in an answer.
+const MAX_SHOWN: usize = 2_000;
+
+/// The browser side of the call's session.
+pub(crate) fn side(call: &ToolCall) -> Result<Arc<SessionBrowser>, ToolError> {
+    Ok(call.host.browsers.of(&call.session)?)
+}
+
+/// The tab a tool acts on; the first use makes one.
+pub(crate) async fn tab(call: &ToolCall) -> Result<Arc<Tab>, ToolError> {
+    Ok(side(call)?.current_tab().await?)
+}
+
+/// The element that `target` names in `tab`.
+pub(crate) async fn target(tab: &Arc<Tab>, given: &str) -> Result<Target, ToolError> {
+    Ok(tab.unless_modal(browser::target::resolve(tab, given)).await?)
+}
+
+/// Refuses a tool that does not fit what the page waits for.
+pub(crate) fn modal_gate(call: &mut ToolCall, spec: &ToolSpec) -> Result<(), ToolError> {
+    let waiting = call.host.browsers.of(&call.session).ok().and_then(|side| side.tab_if_any()).and_then(|tab| tab.modal());
+    let fits = match (&spec.modal, &waiting) {
+        (Modal::Unaffected, _) | (Modal::Blocked, None) => return Ok(()),
+        (Modal::Handles(ModalKind::Dialog), Some(browser::Modal::Dialog { .. }))
+        | (Modal::Handles(ModalKind::FileChooser), Some(browser::Modal::FileChooser { .. })) => return Ok(()),
+        (Modal::Blocked, Some(_)) => format!("Error: Tool \"{}\" does not handle the modal state.", spec.name),
+        (Modal::Handles(_), _) => {
+            format!("Error: The tool \"{}\" can only be used when there is related modal state present.", spec.name)
+        }
+    };
+    call.response.error(fits);
+    if let Some(waiting) = waiting {
+        call.response.modal([modal_line(&waiting)]);
+    }
+    Err(ToolError::Reported)
+}
+
+/// `- ["alert" dialog with message "Hi"]: can be handled by browser_handle_dialog`.
+fn modal_line(modal: &browser::Modal) -> String {
+    match modal {
+        browser::Modal::Dialog { kind, message } => {
+            format!("- [\"{kind}\" dialog with message \"{}\"]: can be handled by browser_handle_dialog", clean_text(message, MAX_SHOWN))
+        }
+        browser::Modal::FileChooser { .. } => "- [File chooser]: can be handled by browser_file_upload".to_owned(),
+    }
+}
+
+/// Tells about the page after an action: what it waits for, or where it is and what it shows.
+pub(crate) async fn after_action(call: &mut ToolCall, tab: &Arc<Tab>, snapshot: bool) -> Result<(), ToolError> {
+    let side = side(call)?;
+    // The action may have opened, closed or switched tabs.
+    let tab = side.tab_if_any().unwrap_or_else(|| Arc::clone(tab));
+    tell_page(call, &side, &tab, snapshot);
+    if let Some(modal) = tab.modal() {
+        call.response.modal([modal_line(&modal)]);
+        return Ok(());
+    }
+    if snapshot && !tab.peek(|state| state.crashed) {
+        match browser::look::look(&tab, &Look::default()).await {
+            Ok(rendered) => put_snapshot(&mut call.response, rendered),
+            // A dialog may open at any moment; the action itself is done.
+            Err(error) if error.code == ebb_core::Code::ModalState => {
+                if let Some(modal) = tab.modal() {
+                    call.response.modal([modal_line(&modal)]);
+                }
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// A snapshot as the long body of an answer.
+pub(crate) fn put_snapshot(response: &mut Response, rendered: browser::snapshot::Rendered) {
+    if let Some(note) = rendered.note {
+        response.next(format!("The snapshot stops early: {note}"));
+    }
+    response.large(Section::Snapshot, Body::Text { text: rendered.text.trim_end().to_owned() });
+}
+
+/// The sections `Page` and `Open tabs`: always with a snapshot, else when something changed since the
+/// session was last told.
+pub(crate) fn tell_page(call: &mut ToolCall, side: &SessionBrowser, tab: &Arc<Tab>, always: bool) {
+    let lines = page_lines(call, tab);
+    if side.told(&lines) || always {
+        call.response.page(lines);
+        let tabs = side.tabs();
+        if tabs.len() != 1 {
+            call.response.tabs(tab_lines(side));
+        }
+    }
+}
+
+fn page_lines(call: &ToolCall, tab: &Arc<Tab>) -> Vec<String> {
+    let (errors, warnings) = call.session.devtools().counts(tab.number);
+    let mut lines = tab.peek(|state| {
+        let mut lines = vec![
+            format!("- Page URL: {}", clean_text(state.url(), MAX_SHOWN)),
+            format!("- Page Title: {}", clean_text(&state.title, MAX_SHOWN)),
+        ];
+        if state.crashed {
+            lines.push("- Page status: crashed".to_owned());
+        }
+        if let Some((code, text)) = state.status.as_ref().filter(|(code, _)| !(200..300).contains(code)) {
+            lines.push(format!("- HTTP status: {code} {}", clean_text(text, 100)).trim_end().to_owned());
+        }
+        lines
+    });
+    if errors > 0 || warnings > 0 {
+        lines.push(format!("- Console: {errors} errors, {warnings} warnings"));
+    }
+    lines
+}
+
+/// `- 0: (current) [title](url)`, a line a tab.
+pub(crate) fn tab_lines(side: &SessionBrowser) -> Vec<String> {
+    let tabs = side.tabs();
+    if tabs.is_empty() {
+        return vec!["No open tabs. Navigate to a URL to create one.".to_owned()];
+    }
+    let line = |(index, (tab, current)): (usize, &(Arc<Tab>, bool))| {
+        let current = if *current { "(current) " } else { "" };
+        tab.peek(|state| {
+            let crashed = if state.crashed { " [crashed]" } else { "" };
+            format!("- {index}: {current}[{}]({}){crashed}", clean_text(&state.title, MAX_SHOWN), clean_text(state.url(), MAX_SHOWN))
+        })
+    };
+    tabs.iter().enumerate().map(line).collect()
+}
+
+/// Brings the title up to date: the browser tells it late.
+pub(crate) async fn refresh_title(tab: &Arc<Tab>) {
+    if let Ok(info) = tab.ask(None, "() => __ebb.info()", &[]).await
+        && let Some(title) = info.get("title").and_then(serde_json::Value::as_str)
+    {
+        let title = title.to_owned();
+        tab.poke(|state| state.title = title);
+    }
+}
+
+/// A text as the source code of a string.
+pub(crate) fn quoted(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('\'');
+    for character in text.chars() {
+        match character {
+            '\\' => out.push_str("\\\\"),
+            '\'' => out.push_str("\\'"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            other => out.push(other),
+        }
+    }
+    out.push('\'');
+    out
+}

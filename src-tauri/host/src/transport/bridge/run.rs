@@ -1,0 +1,231 @@
+//! The life of one bridge: one client, one host, and the next host when that one dies.
+
+use std::{
+    os::fd::AsFd,
+    time::{Duration, Instant},
+};
+
+use ebb_core::{Code, Error};
+
+use super::{
+    dial::{Host, NoHost, dial},
+    pump::{Pump, Stop},
+    queue::{Moved, Queue},
+    scan::Scanner,
+    track::Replay,
+    watch::Watch,
+};
+use crate::{
+    paths::{self, PathOptions},
+    transport::{hello::Hello, proc},
+};
+
+/// What `ebb connect` was told.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Where to look.
+    pub paths: PathOptions,
+    /// Options for the host, as given.
+    pub flags: Vec<String>,
+    /// Whether a host may be started where none is.
+    pub start: bool,
+}
+
+/// How it ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// The client said everything and has its answers.
+    Done,
+    /// The client is gone.
+    ClientGone,
+    /// The user quit Ebb.
+    HostQuit,
+    /// Something else, in words.
+    Failed(Error),
+}
+
+/// What an agent reads about the call that ran when the host died.
+const DIED: &str =
+    "Ebb's host process died while this call ran. Its tabs and cursors are gone; call again to start anew.";
+const QUIT: &str = "Ebb was quit by the user";
+const CLOSED: &str = "Ebb closed this connection";
+/// How long the client may take to accept its last lines.
+const GOODBYE: Duration = Duration::from_secs(2);
+/// How long a new host may take to shake hands.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// How long a host that quits may take from the first closed connection to the end of its socket.
+const FAREWELL: Duration = Duration::from_secs(5);
+/// A host that dies this often within `RESTART_SPAN` is not started again.
+const MAX_RESTARTS: usize = 3;
+const RESTART_SPAN: Duration = Duration::from_mins(1);
+
+/// Bridges the standard streams onto the host until one side is done.
+#[must_use]
+pub fn run(options: &Options) -> Ending {
+    let Some(watch) = Watch::ancestors() else { return Ending::ClientGone };
+    let mut pump = Pump::default();
+    let mut host = match dial(&options.paths, options.start, &watch) {
+        Ok(host) => host,
+        Err(none) => return none.into(),
+    };
+    pump.up.push(&hello(options, &watch, false));
+    let mut deaths: Vec<Instant> = Vec::new();
+    loop {
+        match pump.run(&host.socket, &watch) {
+            Stop::Done => return Ending::Done,
+            Stop::ClientGone => return Ending::ClientGone,
+            Stop::HostSilent => return failed("the host did not answer to the end", "see `ebb status`"),
+            Stop::HostGone => {}
+        }
+        pump.up.clear();
+        let farewell = farewell(&host, &watch);
+        let reason = match farewell {
+            Farewell::Quit => QUIT,
+            Farewell::Died => DIED,
+            Farewell::Closed => CLOSED,
+        };
+        let answers = pump.tracker.host_is_gone(reason);
+        pump.down.push(&answers);
+        if farewell != Farewell::Died {
+            pump.finish(&watch, GOODBYE);
+            return if farewell == Farewell::Quit { Ending::HostQuit } else { failed(CLOSED, "connect again") };
+        }
+        deaths.retain(|death| death.elapsed() < RESTART_SPAN);
+        deaths.push(Instant::now());
+        if pump.input_ended || deaths.len() > MAX_RESTARTS {
+            pump.finish(&watch, GOODBYE);
+            return failed("the connection to Ebb was lost", "see `ebb status` and `ebb doctor`");
+        }
+        host = match again(options, &watch, &mut pump) {
+            Ok(host) => host,
+            Err(none) => {
+                pump.finish(&watch, GOODBYE);
+                return none.into();
+            }
+        };
+    }
+}
+
+/// Connects to the next host and brings it to where the client believes the conversation is.
+fn again(options: &Options, watch: &Watch, pump: &mut Pump) -> Result<Host, NoHost> {
+    let Some(replay) = pump.tracker.replay() else {
+        let error = Error::new(Code::Internal, "the connection to Ebb was lost in the middle of a long message");
+        return Err(NoHost::Failed(error.next("connect again")));
+    };
+    let host = dial(&options.paths, options.start, watch)?;
+    let Replay { initialize, swallow, initialized, unfinished } = replay;
+    pump.up.push(&hello(options, watch, true));
+    pump.up.push(&initialize);
+    if swallow {
+        shake_hands(&host, watch, pump)?;
+    }
+    pump.up.push(&initialized);
+    pump.up.push(&unfinished);
+    Ok(host)
+}
+
+/// Sends the handshake and keeps its answer from the client, who has one.
+fn shake_hands(host: &Host, watch: &Watch, pump: &mut Pump) -> Result<(), NoHost> {
+    let end = Instant::now() + HANDSHAKE;
+    let failed = |what: &str| NoHost::Failed(Error::new(Code::Internal, what).next("connect again"));
+    let mut answer = Queue::default();
+    let mut scanner = Scanner::default();
+    let mut kept = Vec::new();
+    let mut answered = false;
+    while !answered {
+        while !pump.up.is_empty() {
+            match pump.up.drain(&host.socket, usize::MAX) {
+                Moved::Closed => return Err(failed("the new host closed the connection")),
+                Moved::Nothing => break,
+                Moved::Bytes(_) => {}
+            }
+        }
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(failed("the new host did not answer"));
+        }
+        if !watch.readable(host.socket.as_fd(), left.min(Duration::from_millis(100))) {
+            if !watch.pause(Duration::ZERO) {
+                return Err(NoHost::ClientGone);
+            }
+            continue;
+        }
+        let moved = answer.fill(&host.socket, |bytes| {
+            // Lines before the answer, and whatever follows it, are the client's.
+            for part in bytes.split_inclusive(|byte| *byte == b'\n') {
+                kept.extend_from_slice(part);
+                let mut is_answer = false;
+                scanner.feed(part, |head| is_answer = head.answer && !answered);
+                if is_answer {
+                    let begin = kept.iter().rev().skip(1).position(|byte| *byte == b'\n');
+                    kept.truncate(begin.map_or(0, |from_end| kept.len() - 1 - from_end));
+                    answered = true;
+                }
+            }
+        });
+        answer.clear();
+        if moved == Moved::Closed {
+            return Err(failed("the new host closed the connection"));
+        }
+    }
+    pump.tracker.down(&kept);
+    pump.down.push(&kept);
+    Ok(())
+}
+
+/// The first line, which says whom this bridge speaks for.
+fn hello(options: &Options, watch: &Watch, again: bool) -> Vec<u8> {
+    let hello = Hello {
+        ancestor: watch.client,
+        cwd: std::env::current_dir().ok(),
+        flags: options.flags.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        again,
+    };
+    hello.to_line()
+}
+
+/// How a connection to a host ended.
+#[derive(Debug, PartialEq, Eq)]
+enum Farewell {
+    /// The host is quitting in order.
+    Quit,
+    /// The host is dead.
+    Died,
+    /// The host lives and wants this client no more.
+    Closed,
+}
+
+/// Tells an orderly end from a crash: a host that quits takes its socket away, a crash leaves it there.
+/// Connections may end a moment before either can be seen.
+fn farewell(host: &Host, watch: &Watch) -> Farewell {
+    let end = Instant::now() + FAREWELL;
+    loop {
+        let is_there = std::fs::symlink_metadata(&host.paths.mcp_sock).is_ok();
+        let owner = paths::recorded(&host.paths.lock).map(|key| key.pid);
+        // Another owner is replacing a dead one's socket at this moment.
+        if !is_there && (owner.is_none() || owner == host.pid) {
+            return Farewell::Quit;
+        }
+        let Some(pid) = host.pid else { return Farewell::Died };
+        if owner != host.pid || proc::stat(pid).is_none_or(|stat| stat.exit().is_some()) {
+            return Farewell::Died;
+        }
+        if Instant::now() > end || !watch.pause(Duration::from_millis(10)) {
+            return Farewell::Closed;
+        }
+    }
+}
+
+fn failed(message: &str, next: &str) -> Ending {
+    Ending::Failed(Error::new(Code::Internal, message).next(next))
+}
+
+impl From<NoHost> for Ending {
+    fn from(none: NoHost) -> Self {
+        match none {
+            NoHost::ClientGone => Self::ClientGone,
+            NoHost::Failed(error) => Self::Failed(error),
+        }
+    }
+}

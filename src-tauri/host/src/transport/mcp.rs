@@ -1,0 +1,259 @@
+//! One MCP client on one stream, in both eras of the protocol: what it asks and what it is answered.
+//!
+//! A stateless client (revision 2026-07-28) over a stream is still the stream's client: its requests
+//! belong to whoever is at the other end.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use ebb_core::{
+    Code,
+    cursors::ReadRequest,
+    ids::{ClientId, CursorId},
+};
+use rmcp::{
+    ErrorData, RoleServer, ServerHandler,
+    model::{
+        CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, CustomRequest, CustomResult,
+        DiscoverResult, ErrorCode, GetPromptRequestMethod, GetPromptRequestParams, GetPromptResponse, Implementation,
+        InitializeRequestParams, InitializeResult, ListPromptsRequestMethod, ListPromptsResult,
+        ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, MetaObject, PaginatedRequestParams,
+        ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, Resource, ResourceContents,
+        ServerCapabilities, ServerConfig, Tool, ToolAnnotations,
+    },
+    service::RequestContext,
+};
+
+use crate::tools::{
+    call::ToolHost,
+    catalog::{self, Catalog},
+    response::Answer,
+};
+
+/// What a model reads before anything else.
+const INSTRUCTIONS: &str = "Each client has its own browser session, opened by its first browser call and gone with \
+it; session_open gives further isolated ones whose handle any browser tool takes as \"session\". Long results end with \
+More: read on or search them with cursor_read, instead of calling the tool again. Targets are refs such as e5 from the \
+latest snapshot.";
+
+/// How long a client may keep the list of tools, in milliseconds: it never changes while the host runs.
+const TTL_MS: u64 = 60 * 60 * 1_000;
+
+/// The client at the other end, as the protocol's library calls it.
+pub(super) struct Agent {
+    host: Arc<ToolHost>,
+    client: ClientId,
+    introduced: AtomicBool,
+}
+
+impl Agent {
+    /// The handler of `client`'s requests.
+    pub(super) const fn new(host: Arc<ToolHost>, client: ClientId) -> Self {
+        Self { host, client, introduced: AtomicBool::new(false) }
+    }
+
+    fn introduce(&self, info: Option<&Implementation>, protocol: Option<&str>) {
+        let name = info.map(|info| info.title.as_deref().filter(|title| !title.is_empty()).unwrap_or(&info.name));
+        let version = info.map(|info| info.version.as_str());
+        self.introduced.store(true, Ordering::Relaxed);
+        self.host.manager.introduce(&self.client, name, version, protocol);
+    }
+
+    /// A stateless client says who it is with every request; the first time is enough.
+    fn met(&self, context: &RequestContext<RoleServer>) {
+        if self.introduced.load(Ordering::Relaxed) {
+            return;
+        }
+        let (info, protocol) = (context.client_info(), context.protocol_version());
+        if info.is_some() || protocol.is_some() {
+            self.introduce(info.as_ref(), protocol.as_ref().map(rmcp::model::ProtocolVersion::as_str));
+        }
+    }
+
+    /// The client's cursors as resources.
+    fn resources(&self) -> Vec<Resource> {
+        let sessions = self.host.manager.list_of(&self.client);
+        let cursors = sessions.iter().flat_map(|session| self.host.cursors.list(&session.id));
+        let resource = |cursor: ebb_core::view::CursorView| {
+            let about = format!("{} {} of {}", cursor.items, cursor.unit, cursor.tool);
+            Resource::new(format!("{SCHEME}{}", cursor.id), cursor.tool).with_description(about).with_mime_type(TEXT)
+        };
+        cursors.map(resource).collect()
+    }
+
+    async fn read(&self, uri: &str) -> Result<ResourceContents, ErrorData> {
+        let unknown = || ErrorData::new(ErrorCode::RESOURCE_NOT_FOUND, "Resource not found", None);
+        let rest = uri.strip_prefix(SCHEME).ok_or_else(unknown)?;
+        let (id, offset) = rest.split_once("?offset=").unwrap_or((rest, "1"));
+        let cursor = CursorId::parse(id).ok_or_else(unknown)?;
+        let offset: i64 = offset.parse().map_err(|_| unknown())?;
+        let sessions = self.host.manager.list_of(&self.client);
+        let owner = sessions.iter().find(|session| self.host.cursors.store().find(&session.id, &cursor).is_ok());
+        let owner = owner.ok_or_else(unknown)?;
+        let request = ReadRequest { cursor: id.to_owned(), offset: Some(offset), ..ReadRequest::default() };
+        let page = self.host.cursors.read(&owner.id, request).await.map_err(|error| match error.code {
+            Code::PageOutOfRange => ErrorData::invalid_params(error.message, None),
+            _ => unknown(),
+        })?;
+        let mut text = page.text;
+        for line in page.more {
+            text.push('\n');
+            text.push_str(&line);
+        }
+        Ok(ResourceContents::text(text, uri.to_owned()).with_mime_type(TEXT))
+    }
+}
+
+const SCHEME: &str = "ebb://cursor/";
+const TEXT: &str = "text/plain";
+
+impl ServerHandler for Agent {
+    fn get_info(&self) -> ServerConfig {
+        ServerConfig::new(ServerCapabilities::builder().enable_tools().enable_resources().build())
+            .with_server_info(Implementation::new("ebb", env!("CARGO_PKG_VERSION")).with_title("Ebb"))
+            .with_instructions(INSTRUCTIONS)
+    }
+
+    async fn initialize(
+        &self,
+        request: InitializeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<InitializeResult, ErrorData> {
+        context.peer.set_peer_info(request.clone());
+        let info = self.negotiate_initialize(&request)?;
+        self.introduce(Some(&request.client_info), Some(info.protocol_version.as_str()));
+        Ok(info)
+    }
+
+    async fn discover(&self, context: RequestContext<RoleServer>) -> Result<DiscoverResult, ErrorData> {
+        self.met(&context);
+        let versions = self.supported_protocol_versions().into_owned();
+        Ok(DiscoverResult::from_server_info(versions, self.get_info()))
+    }
+
+    async fn list_tools(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        self.met(&context);
+        Ok(ListToolsResult::with_all_items(listed(&self.host.catalog))
+            .with_ttl_ms(TTL_MS)
+            .with_cache_scope(CacheScope::Private))
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        self.met(&context);
+        let arguments = request.arguments.unwrap_or_default();
+        let answer = self.host.call(&self.client, &request.name, arguments, context.ct).await;
+        Ok(CallToolResponse::Complete(result(answer)))
+    }
+
+    async fn list_resources(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        self.met(&context);
+        Ok(ListResourcesResult::with_all_items(self.resources()).with_cache_scope(CacheScope::Private))
+    }
+
+    async fn list_resource_templates(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        self.met(&context);
+        Ok(ListResourceTemplatesResult::default())
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        self.met(&context);
+        let contents = self.read(&request.uri).await?;
+        Ok(ReadResourceResult::new(vec![contents]).with_cache_scope(CacheScope::Private).into())
+    }
+
+    // Not declared, so not there: the library's default would answer an empty list.
+    async fn list_prompts(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        Err(ErrorData::method_not_found::<ListPromptsRequestMethod>())
+    }
+
+    async fn get_prompt(
+        &self,
+        _request: GetPromptRequestParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<GetPromptResponse, ErrorData> {
+        Err(ErrorData::method_not_found::<GetPromptRequestMethod>())
+    }
+
+    /// Unknown methods, and known ones whose parameters do not fit: the library tells them apart by
+    /// shape alone.
+    async fn on_custom_request(
+        &self,
+        request: CustomRequest,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        const KNOWN: [&str; 7] =
+            ["initialize", "tools/call", "tools/list", "resources/read", "resources/list", "server/discover", "ping"];
+        if KNOWN.contains(&request.method.as_str()) {
+            return Err(ErrorData::invalid_params(format!("Invalid params of {}", request.method), None));
+        }
+        Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, "Method not found", None))
+    }
+}
+
+/// The tools as the protocol lists them.
+fn listed(catalog: &Catalog) -> Vec<Tool> {
+    let tool = |tool: &catalog::Tool| {
+        let spec = &tool.spec;
+        let hints = ToolAnnotations::with_title(spec.title)
+            .read_only(spec.read_only)
+            .destructive(!spec.read_only)
+            .open_world(spec.open_world);
+        Tool::new(spec.name, spec.description, tool.schema.to_json()).with_title(spec.title).with_annotations(hints)
+    };
+    catalog.iter().map(tool).collect()
+}
+
+/// An answer as the protocol carries it: one text, then the pictures; numbers for programs in `_meta`.
+fn result(answer: Answer) -> CallToolResult {
+    let mut content = vec![ContentBlock::text(answer.text)];
+    content.extend(answer.images.into_iter().map(|image| ContentBlock::image(image.data, image.mime)));
+    let mut result = CallToolResult::success(content);
+    if answer.is_error {
+        result.is_error = Some(true);
+    }
+    if let Some(numbers) = answer.meta {
+        let mut meta = MetaObject::new();
+        meta.0.insert("ebb/result".to_owned(), numbers);
+        result.meta = Some(meta);
+    }
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_protocols_list_is_the_catalogue() {
+        let catalog = Catalog::default_set();
+        let listed = serde_json::to_value(listed(&catalog)).unwrap();
+        let catalogue: Vec<_> = catalog.iter().map(|tool| tool.spec.to_json()).collect();
+        assert_eq!(listed, serde_json::Value::Array(catalogue));
+    }
+}

@@ -1,0 +1,27 @@
+//! How clients come in: the local socket, who is at its other end, and when they are gone.
+//!
+//! This folder accepts and identifies; it cleans nothing up. On the end of a connection it tells the
+//! session manager, nothing else. The client's side of the socket, `ebb connect`, is [`bridge`].
+
+#[cfg(unix)]
+pub(crate) mod accept;
+mod bad;
+#[cfg(unix)]
+pub mod bridge;
+#[cfg(unix)]
+mod connection;
+#[cfg(unix)]
+mod fd;
+#[cfg(unix)]
+pub mod hangup;
+pub mod hello;
+pub mod lines;
+mod mcp;
+mod outbox;
+pub mod peer;
+pub mod proc;
+#[cfg(unix)]
+pub mod unix;
+#[cfg(unix)]
+pub mod watch;
+mod wire;

@@ -1,0 +1,133 @@
+// Draws every screen, scenario and theme into test-results/shots. Pictures for eyes, not for comparison.
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, rmSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { chromium as browserType } from 'playwright'
+import { preview } from 'vite'
+import { chromium } from './chromium.mjs'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const out = `${root}test-results/shots`
+const only = process.argv[2] ?? ''
+
+const end = async (page) =>
+  page
+    .getByRole('button', { name: /^End session of/ })
+    .first()
+    .click()
+const openSession = async (page) => {
+  await page.locator('[data-row-link]').first().click()
+  await page.getByRole('tab', { name: /^Tabs/ }).waitFor()
+}
+const tab = (name) => async (page) => {
+  await openSession(page)
+  await page.getByRole('tab', { name }).click()
+  await page.getByRole('tabpanel').locator('tbody tr, dl').first().waitFor()
+}
+const history = async (page) => {
+  await page.getByRole('link', { name: 'History', exact: true }).click()
+  await page.getByRole('heading', { name: 'History', exact: true }).waitFor()
+  await page.locator('[data-report], .card').first().waitFor()
+}
+const report = (row) => async (page) => {
+  await history(page)
+  await page.locator('[data-report] button').nth(row).click()
+  await page.getByText('Copy JSON').waitFor()
+}
+
+const both = ['light', 'dark']
+const wide = { width: 1080, height: 720 }
+const small = { width: 760, height: 480 }
+/** name, scenario, themes, window, what to do first */
+const shots = [
+  ['home', 'three', both, wide],
+  ['home', 'empty', both, wide],
+  ['home', 'closing', both, wide],
+  ['home', 'degraded', both, wide],
+  ['home', 'many', both, wide],
+  ['home', 'stale', both, wide],
+  ['home', 'no-browser', both, wide],
+  ['home-small', 'three', ['light'], small],
+  ['home-large', 'closing', ['dark'], { width: 1440, height: 900 }],
+  ['home-end', 'three', both, wide, end],
+  [
+    'home-held',
+    'three',
+    both,
+    wide,
+    (page) =>
+      page
+        .getByRole('button', { name: /held\. Show/ })
+        .first()
+        .click(),
+  ],
+  ['home-quit', 'three', both, wide, (page) => page.getByRole('button', { name: 'Quit' }).click()],
+  ['home-table', 'three', ['light'], wide, (page) => page.getByRole('button', { name: 'As table' }).click()],
+  [
+    'home-toast',
+    'three',
+    both,
+    wide,
+    async (page) => {
+      await end(page)
+      await page.getByRole('button', { name: 'End session', exact: true }).click()
+      await page.getByText('ended cleanly').first().waitFor()
+    },
+  ],
+  ['session', 'three', both, wide, openSession],
+  ['session', 'degraded', ['light'], wide, openSession],
+  ['session-small', 'three', ['dark'], small, openSession],
+  ['session-cursors', 'three', both, wide, tab(/^Cursors/)],
+  ['session-devtools', 'three', ['light'], wide, tab(/^DevTools/)],
+  ['session-activity', 'three', both, wide, tab(/^Activity/)],
+  [
+    'session-ended',
+    'three',
+    both,
+    wide,
+    async (page) => {
+      await openSession(page)
+      await page.getByRole('button', { name: 'End session' }).click()
+      await page.getByRole('alertdialog').getByRole('button', { name: 'End session' }).click()
+      await page.getByText('This session ended at').waitFor()
+    },
+  ],
+  ['history', 'three', both, wide, history],
+  ['history', 'empty', ['light'], wide, history],
+  ['history-small', 'degraded', ['light'], small, history],
+  ['history-report', 'three', both, wide, report(0)],
+  ['history-problem', 'degraded', both, wide, report(1)],
+]
+
+execFileSync('npm', ['run', '-s', 'build:fake'], { cwd: root, stdio: 'inherit' })
+if (!only) rmSync(out, { recursive: true, force: true })
+mkdirSync(out, { recursive: true })
+const server = await preview({ root, build: { outDir: 'test-results/fake' }, preview: { port: 0, strictPort: false } })
+const browser = await browserType.launch(chromium())
+const problems = []
+try {
+  const address = server.resolvedUrls?.local[0] ?? ''
+  for (const [name, scenario, themes, viewport, act] of shots) {
+    if (only && !`${name}-${scenario}`.includes(only)) continue
+    for (const colorScheme of themes) {
+      const page = await browser.newPage({ viewport, colorScheme, reducedMotion: 'reduce' })
+      page.on(
+        'console',
+        (message) => message.type() === 'error' && problems.push(`${name} ${scenario}: ${message.text()}`),
+      )
+      page.on('pageerror', (error) => problems.push(`${name} ${scenario}: ${error.message}`))
+      await page.goto(`${address}?scenario=${scenario}&still`)
+      await page.getByRole('heading', { level: 1 }).waitFor()
+      if (scenario !== 'empty') await page.locator('canvas').waitFor()
+      await act?.(page)
+      await page.screenshot({ path: `${out}/${name}-${scenario}-${colorScheme}.png` })
+      await page.close()
+    }
+  }
+} finally {
+  await browser.close()
+  await server.close()
+}
+for (const problem of problems) console.error(problem)
+console.log(`${out}`)
+process.exitCode = problems.length > 0 ? 1 : 0

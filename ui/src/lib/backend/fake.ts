@@ -1,0 +1,255 @@
+// A backend without a host: named scenarios with a small simulated clock. Development and tests only.
+import type {
+  CleanupReport,
+  Command,
+  Error as EbbError,
+  HistoryPage,
+  HistoryQuery,
+  Numbered,
+  Reply,
+  SessionView,
+  Snapshot,
+  UiEvent,
+} from '$lib/bindings'
+import { freedBytes, STEPS } from '$lib/text/words'
+import type { Backend, StreamState } from './backend'
+import { calls, call, cursorsOf, report } from './fake-data'
+import { SCENARIOS, type Scenario, world, type World } from './fake-scenarios'
+
+export interface FakeOptions {
+  /** Nothing moves by itself. */
+  still?: boolean
+  /** How long one step of a removal takes. */
+  stepMs?: number
+}
+
+type Subscriber = {
+  onSnapshot: (snapshot: Snapshot) => void
+  onEvent: (event: Numbered) => void
+  onState: (state: StreamState) => void
+}
+
+export class FakeBackend implements Backend {
+  readonly #world: World
+  readonly #options: FakeOptions
+  readonly #cursors = new Map<string, ReturnType<typeof cursorsOf>>()
+  #seq: number
+  #turn = 0
+  #subscriber: Subscriber | null = null
+  /** Every command that came, for tests. */
+  readonly seen: Command[] = []
+
+  constructor(scenario: Scenario, options: FakeOptions = {}) {
+    this.#world = world(scenario, Date.now())
+    this.#options = options
+    this.#seq = this.#world.snapshot.seq
+  }
+
+  snapshot(): Snapshot {
+    return structuredClone({ ...this.#world.snapshot, seq: this.#seq, at: new Date().toISOString() })
+  }
+
+  subscribe(onSnapshot: Subscriber['onSnapshot'], onEvent: Subscriber['onEvent'], onState: Subscriber['onState']) {
+    this.#subscriber = { onSnapshot, onEvent, onState }
+    onState({ state: 'connected' })
+    onSnapshot(this.snapshot())
+    if (this.#world.stale) onState({ state: 'reconnecting', since: new Date(Date.now() - 12_000).toISOString() })
+    const moves = !this.#options.still && !this.#world.stale
+    const timer = moves ? setInterval(() => this.#move(), 1000) : undefined
+    return () => {
+      clearInterval(timer)
+      this.#subscriber = null
+    }
+  }
+
+  /** Sends one event; `skip` leaves a gap before it. */
+  emit(event: UiEvent, skip = 0) {
+    this.#seq += 1 + skip
+    this.#subscriber?.onEvent({ seq: this.#seq, ...event })
+  }
+
+  state(state: StreamState) {
+    this.#subscriber?.onState(state)
+  }
+
+  async dispatch(command: Command): Promise<Reply> {
+    this.seen.push(command)
+    await Promise.resolve()
+    const { snapshot, history } = this.#world
+    switch (command.command) {
+      case 'snapshot':
+      case 'subscribe':
+        return { reply: 'snapshot', data: this.snapshot() }
+      case 'session': {
+        const session = this.#find(command.session)
+        const cursors = this.#cursors.get(session.id) ?? cursorsOf(session)
+        this.#cursors.set(session.id, cursors)
+        return { reply: 'session', data: structuredClone({ session, cursors, calls: calls(Date.now(), session) }) }
+      }
+      case 'end_session':
+        return { reply: 'report', data: await this.end(command.session) }
+      case 'history':
+        return { reply: 'history', data: page(history, command.query) }
+      case 'report': {
+        const found = history.find(({ id, session }) => id === command.report || session === command.report)
+        if (!found) throw refusal('session_unknown', 'No report of that id is kept.')
+        return { reply: 'report', data: found }
+      }
+      case 'retry_leftovers': {
+        const gone = snapshot.leftovers.splice(0)
+        for (const { id } of gone) this.emit({ event: 'leftover_cleared', data: id })
+        return { reply: 'done', data: gone.length }
+      }
+      case 'accept':
+        snapshot.host.accepting = command.accepting
+        this.emit({ event: 'host', data: structuredClone(snapshot.host) })
+        return { reply: 'done', data: 1 }
+      case 'quit':
+        snapshot.host.stopping = true
+        this.emit({ event: 'host', data: structuredClone(snapshot.host) })
+        await Promise.all(snapshot.sessions.map(({ id }) => this.end(id)))
+        return { reply: 'done', data: 1 }
+      case 'show_window':
+        return { reply: 'done', data: 0 }
+    }
+  }
+
+  /** Opens a session. */
+  add(session: SessionView) {
+    this.#world.snapshot.sessions.push(session)
+    this.#sendSession(session)
+  }
+
+  /** Removes a session step by step, as the host would. */
+  async end(id: string): Promise<CleanupReport> {
+    const session = this.#find(id)
+    session.state = 'closing'
+    session.running = null
+    session.steps = []
+    for (const step of STEPS) {
+      session.steps = [...session.steps, { step, outcome: null }]
+      this.#sendSession(session)
+      await new Promise((done) => setTimeout(done, this.#options.stepMs ?? 160))
+      const nothing = step === 'cursors' && session.cursors === 0
+      session.steps = session.steps.map((cell) =>
+        cell.step === step ? { step, outcome: nothing ? 'nothing' : 'done' } : cell,
+      )
+      this.#sendSession(session)
+    }
+    const done = report(Date.now(), session.client, {
+      agoS: 0,
+      reason: { kind: 'manual', by: 'dashboard' },
+      held: session.held.total,
+      tabs: session.tabs.length,
+      cursors: session.cursors,
+      session: session.id,
+      name: session.name,
+    })
+    this.#remove(done)
+    return done
+  }
+
+  #remove(done: CleanupReport) {
+    const { snapshot, history } = this.#world
+    snapshot.sessions = snapshot.sessions.filter(({ id }) => id !== done.session)
+    snapshot.recent = [done, ...snapshot.recent].slice(0, 20)
+    history.unshift(done)
+    this.emit({ event: 'removed', data: structuredClone(done) })
+  }
+
+  #find(text: string): SessionView {
+    const found = this.#world.snapshot.sessions.find(({ id, name }) => id === text || name === text)
+    if (!found) throw refusal('session_unknown', 'There is no such session.', 'It may have ended. Look into History.')
+    return found
+  }
+
+  #sendSession(session: SessionView) {
+    this.emit({ event: 'session', data: structuredClone(session) })
+  }
+
+  /** One second of the simulated world. */
+  #move() {
+    this.#turn += 1
+    const { sessions, memory } = this.#world.snapshot
+    for (const [index, session] of sessions.entries()) {
+      if (session.state === 'closing') this.#advance(session)
+      else if (index < 6) this.#live(session, index)
+    }
+    if (this.#turn % 5 === 0 && memory.held.length > 0) {
+      const held = sessions.reduce((sum, session) => sum + session.held.total, 0)
+      memory.held = [...memory.held.slice(-359), held]
+      memory.shared = [...memory.shared.slice(-359), memory.shared.at(-1) ?? 0]
+      this.emit({ event: 'memory', data: structuredClone(memory) })
+    }
+  }
+
+  #live(session: SessionView, index: number) {
+    const busy = index === 0 && this.#turn % 4 !== 3
+    if (busy && session.state !== 'working') {
+      session.calls += 1
+      session.running = call(Date.now(), session.calls, 'browser_snapshot', '{}', null)
+      session.running.began_at = new Date().toISOString()
+    }
+    if (index === 0) {
+      session.state = busy ? 'working' : 'connected'
+      if (!busy) session.running = null
+    }
+    session.idle_s = busy ? 0 : session.idle_s + 1
+    if (session.ends_in_s !== null) session.ends_in_s = Math.max(0, session.ends_in_s - 1)
+    session.held = { ...session.held, total: session.held.total + Math.round(2e6 * Math.sin(this.#turn + index)) }
+    this.#sendSession(session)
+  }
+
+  #advance(session: SessionView) {
+    if (this.#turn % 2 === 1) return
+    const running = session.steps.find(({ outcome }) => outcome === null)
+    if (running) running.outcome = 'done'
+    const next = STEPS[session.steps.length]
+    if (next) session.steps.push({ step: next, outcome: null })
+    else {
+      this.#remove(
+        report(Date.now(), session.client, {
+          agoS: 0,
+          held: session.held.total,
+          session: session.id,
+          tabs: session.tabs.length,
+          cursors: session.cursors,
+        }),
+      )
+      return
+    }
+    this.#sendSession(session)
+  }
+}
+
+export function fakeBackend(scenario: string, options: FakeOptions = {}): FakeBackend {
+  return new FakeBackend(SCENARIOS.find((name) => name === scenario) ?? 'three', options)
+}
+
+function refusal(code: EbbError['code'], message: string, next?: string): EbbError {
+  return { code, message, ...(next ? { next } : {}) }
+}
+
+function page(history: CleanupReport[], query: HistoryQuery): HistoryPage {
+  const text = query.text?.toLowerCase()
+  const matching = history.filter(
+    (one) =>
+      (!query.reason || one.reason.kind === query.reason) &&
+      (!query.outcome || one.outcome === query.outcome) &&
+      (!text ||
+        `${one.client.name} ${one.client.project ?? ''} ${one.session_name ?? ''}`.toLowerCase().includes(text)),
+  )
+  const start = query.before ? matching.findIndex(({ id }) => id === query.before) + 1 : 0
+  const limit = query.limit ?? 50
+  const sorted = matching.map(({ ms }) => ms).sort((a, b) => a - b)
+  return structuredClone({
+    reports: matching.slice(start, start + limit),
+    more: start + limit < matching.length,
+    totals: {
+      count: matching.length,
+      clean: matching.filter(({ outcome }) => outcome === 'clean').length,
+      median_ms: sorted[Math.floor(sorted.length / 2)] ?? null,
+      freed: matching.reduce((sum, one) => sum + freedBytes(one), 0),
+    },
+  })
+}

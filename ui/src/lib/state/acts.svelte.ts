@@ -1,0 +1,116 @@
+// What the buttons do. Everything that ends a session is one command: end_session.
+import type { CleanupReport, SessionView } from '$lib/bindings'
+import { ask, type Backend, toError } from '$lib/backend'
+import { bytes, millis } from '$lib/text/format'
+import { freedBytes, sessionTitle } from '$lib/text/words'
+import type { Notices } from './notices.svelte'
+
+/** A session whose end waits for a yes, and the button that asked. */
+export interface Question {
+  session: SessionView
+  anchor: HTMLElement
+}
+
+export class Acts {
+  question = $state.raw<Question | null>(null)
+  quitting = $state(false)
+  /** Ebb said that everything has ended; nothing will come any more. */
+  hasQuit = $state(false)
+  /** The sheet before quitting is open. */
+  quitAsked = $state(false)
+  retrying = $state(false)
+  readonly #backend: Backend
+  readonly #notices: Notices
+
+  constructor(backend: Backend, notices: Notices) {
+    this.#backend = backend
+    this.#notices = notices
+  }
+
+  /** Asks where something would be lost, otherwise ends at once. */
+  askEnd(session: SessionView, anchor: HTMLElement) {
+    if (session.state === 'closing') return
+    if (session.state === 'working' || session.tabs.length > 0) this.question = { session, anchor }
+    else void this.end(session)
+  }
+
+  async end(session: SessionView) {
+    this.question = null
+    try {
+      const report = await ask(this.#backend, { command: 'end_session', session: session.id, by: 'dashboard' })
+      this.#ended(report)
+    } catch (thrown) {
+      this.#failed(`${sessionTitle(session)} could not be ended`, thrown)
+    }
+  }
+
+  async retryLeftovers() {
+    this.retrying = true
+    try {
+      const touched = await ask(this.#backend, { command: 'retry_leftovers' })
+      this.#notices.say(`Cleanup tried again for ${touched}.`)
+    } catch (thrown) {
+      this.#failed('The cleanup could not be retried', thrown)
+    } finally {
+      this.retrying = false
+    }
+  }
+
+  async accept(accepting: boolean) {
+    try {
+      await ask(this.#backend, { command: 'accept', accepting })
+    } catch (thrown) {
+      this.#failed('That could not be switched', thrown)
+    }
+  }
+
+  askQuit(live: number) {
+    if (live === 0) void this.quit()
+    else this.quitAsked = true
+  }
+
+  async quit() {
+    this.quitting = true
+    try {
+      await ask(this.#backend, { command: 'quit', by: 'dashboard' })
+      this.hasQuit = true
+      this.quitAsked = false
+    } catch (thrown) {
+      this.quitting = false
+      this.#failed('Ebb could not be quit', thrown)
+    }
+  }
+
+  async copy(text: string, what: string) {
+    try {
+      await navigator.clipboard.writeText(text)
+      this.#notices.say(`${what} copied.`)
+      return true
+    } catch {
+      this.#notices.show({ tone: 'warn', text: `${what} could not be copied.`, detail: 'Select the text and copy it.' })
+      return false
+    }
+  }
+
+  #ended(report: CleanupReport) {
+    const title = sessionTitle(report)
+    const freed = freedBytes(report) > 0 ? `, ${bytes(freedBytes(report))} freed` : ''
+    if (report.outcome === 'with_problems') {
+      this.#notices.show({
+        tone: 'danger',
+        text: `${title} ended with problems`,
+        detail: `${millis(report.ms)}${freed}`,
+        report,
+      })
+    } else if (report.outcome === 'not_found') {
+      this.#notices.show({ tone: 'warn', text: `${title} had ended already` })
+    } else {
+      this.#notices.show({ tone: 'ok', text: `${title} ended cleanly`, detail: `${millis(report.ms)}${freed}`, report })
+    }
+  }
+
+  #failed(what: string, thrown: unknown) {
+    const { message, next } = toError(thrown)
+    this.#notices.show({ tone: 'danger', text: `${what}: ${message}`, ...(next ? { detail: next } : {}) })
+  }
+}

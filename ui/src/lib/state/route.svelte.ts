@@ -1,0 +1,47 @@
+// Hash routes: `#/`, `#/sessions/<id>`, `#/history`, `#/history/<report or session id>`.
+
+export type Route =
+  { screen: 'home' } | { screen: 'session'; id: string } | { screen: 'history'; report: string | null }
+
+export function parse(hash: string): Route {
+  const [screen, id] = hash.replace(/^#\/?/, '').split('/').map(decode)
+  if (screen === 'sessions' && id) return { screen: 'session', id }
+  if (screen === 'history') return { screen: 'history', report: id || null }
+  return { screen: 'home' }
+}
+
+function decode(part: string): string {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    return part
+  }
+}
+
+export const toSession = (id: string) => `#/sessions/${encodeURIComponent(id)}`
+export const toReport = (id: string) => `#/history/${encodeURIComponent(id)}`
+
+class Router {
+  current = $state.raw<Route>(parse(location.hash))
+
+  start(): () => void {
+    const changed = () => {
+      this.current = parse(location.hash)
+    }
+    changed()
+    window.addEventListener('hashchange', changed)
+    return () => window.removeEventListener('hashchange', changed)
+  }
+
+  go(hash: string) {
+    location.hash = hash
+  }
+
+  /** Changes the address without a new step in the history of the window. */
+  replace(hash: string) {
+    history.replaceState(null, '', hash)
+    this.current = parse(hash)
+  }
+}
+
+export const router = new Router()

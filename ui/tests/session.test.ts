@@ -1,0 +1,47 @@
+// Session: everything about one, and what happens when it ends while it is open.
+import { expect, test } from 'vitest'
+import { open } from './support'
+
+async function first(scenario: Parameters<typeof open>[0], at = 0) {
+  const opened = await open(scenario)
+  const session = opened.backend.snapshot().sessions[at]
+  if (!session) throw new Error('no session')
+  location.hash = `#/sessions/${session.id}`
+  return { ...opened, session }
+}
+
+test('shows its client, tabs, cursors, buffers and calls', async () => {
+  const { screen } = await first('three')
+  await expect.element(screen.getByText('~/code/webshop')).toBeVisible()
+  await expect.element(screen.getByText('Checkout — Example Shop')).toBeVisible()
+  await screen.getByRole('tab', { name: /^Cursors/ }).click()
+  await expect.poll(() => document.querySelectorAll('tbody code').length).toBeGreaterThanOrEqual(12)
+  await screen.getByRole('tab', { name: /^DevTools/ }).click()
+  await expect.element(screen.getByText('214 requests')).toBeVisible()
+  await screen.getByRole('tab', { name: /^Activity/ }).click()
+  await expect.element(screen.getByText('browser_wait_for').first()).toBeVisible()
+})
+
+test('absent data reads as not reported', async () => {
+  const { screen } = await first('degraded', 1)
+  await expect.element(screen.getByRole('heading', { level: 1, name: 'Unknown client' })).toBeVisible()
+  expect(screen.getByText('not reported').elements().length).toBeGreaterThanOrEqual(3)
+})
+
+test('an end while it is open leaves a banner with the report', async () => {
+  const { backend, screen, session } = await first('three')
+  await expect.element(screen.getByRole('button', { name: 'End session' })).toBeVisible()
+  await backend.end(session.id)
+  await expect.element(screen.getByText(/^This session ended at/)).toBeVisible()
+  await screen.getByRole('region', { name: 'This session ended' }).getByRole('link', { name: 'View report' }).click()
+  await expect.element(screen.getByText('Copy JSON')).toBeVisible()
+})
+
+test('a session that is long gone leads to its report, a stranger to History', async () => {
+  const { backend, screen } = await open('three')
+  const gone = backend.snapshot().recent[0]?.session ?? ''
+  location.hash = `#/sessions/${gone}`
+  await expect.element(screen.getByText('This session has ended.')).toBeVisible()
+  location.hash = '#/sessions/ses_nobody'
+  await expect.element(screen.getByText('There is no such session.').first()).toBeVisible()
+})

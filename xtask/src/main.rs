@@ -1,0 +1,96 @@
+//! Every recurring chore of this repository: `cargo xtask <command>`. One file per command.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a chore speaks to a terminal"
+)]
+
+mod codegen;
+mod connect;
+mod process;
+mod repo;
+mod rules;
+mod run;
+mod setup;
+mod test;
+mod ui;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use repo::Repo;
+use setup::{Consent, Need};
+
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    about = "Every recurring chore of this repository"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Install what is missing, build, print how to connect a client, and start Ebb
+    Run {
+        /// Install packages without asking
+        #[arg(long)]
+        yes: bool,
+        /// Arguments for the program that is started
+        #[arg(last = true)]
+        args: Vec<String>,
+    },
+    /// Install every system package that building and testing need
+    Setup {
+        /// Install packages without asking
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Check everything: format, house rules, dashboard, lints, tests
+    Test {
+        /// Install packages without asking
+        #[arg(long)]
+        yes: bool,
+        /// Leave out the desktop app and the tests that need a display
+        #[arg(long)]
+        no_desktop: bool,
+        /// Build, then run only the Rust tests whose name contains this
+        filter: Option<String>,
+    },
+    /// Check the house rules that no lint can hold
+    Rules,
+    /// Write the TypeScript bindings anew from the Rust types
+    Codegen,
+}
+
+fn main() -> ExitCode {
+    match execute(Cli::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn execute(command: Command) -> anyhow::Result<ExitCode> {
+    let repo = Repo::find()?;
+    match command {
+        Command::Run { yes, args } => return run::run(&repo, Consent::new(yes), &args),
+        Command::Setup { yes } => setup::setup(Need::Test { desktop: true }, Consent::new(yes))?,
+        Command::Test {
+            yes,
+            no_desktop,
+            filter,
+        } => {
+            test::test(&repo, Consent::new(yes), !no_desktop, filter.as_deref())?;
+        }
+        Command::Rules => rules::check(&repo)?,
+        Command::Codegen => codegen::codegen(&repo)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
