@@ -118,7 +118,7 @@ try {
       page.on('pageerror', (error) => problems.push(`${name} ${scenario}: ${error.message}`))
       await page.goto(`${address}?scenario=${scenario}&still`)
       await page.getByRole('heading', { level: 1 }).waitFor()
-      if (scenario !== 'empty') await page.locator('canvas').waitFor()
+      if (!['empty', 'no-browser'].includes(scenario)) await page.locator('canvas').waitFor()
       await act?.(page)
       await page.screenshot({ path: `${out}/${name}-${scenario}-${colorScheme}.png` })
       await page.close()

@@ -107,6 +107,12 @@ test('the memory band speaks, and shows its numbers as a table', async () => {
   await expect.element(screen.getByRole('columnheader', { name: 'Shared browser' })).toBeVisible()
 })
 
+test('a removal that runs by itself is seen from step to report', async () => {
+  const { screen } = await open('closing', '#/', { still: false, tickMs: 30 })
+  await expect.element(screen.getByRole('img', { name: /Browser: running/ })).toBeVisible()
+  await expect.element(screen.getByRole('row', { name: /Ended/ })).toHaveTextContent('View report')
+})
+
 test('old numbers are said to be old', async () => {
   const { screen } = await open('stale')
   await expect.element(screen.getByText(/^Reconnecting… numbers from 1\d s ago$/)).toBeVisible()

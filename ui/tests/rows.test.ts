@@ -26,6 +26,9 @@ describe('rows', () => {
     expect(arrange(['a', 'b', 'c'], ['a', 'c'], present('a', 'b', 'c'), false)).toEqual(['a', 'b', 'c'])
     expect(arrange(['a', 'b', 'c'], ['b', 'c'], present('a', 'b', 'c'), false)).toEqual(['a', 'b', 'c'])
   })
+  test('an ended row that was never drawn comes last', () => {
+    for (const frozen of [true, false]) expect(arrange([], ['a'], present('a', 'x'), frozen)).toEqual(['a', 'x'])
+  })
   test('a row that is gone for good goes, frozen or not', () => {
     for (const frozen of [true, false]) expect(arrange(['a', 'b'], ['b'], present('b'), frozen)).toEqual(['b'])
   })

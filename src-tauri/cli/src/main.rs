@@ -1,1 +1,60 @@
-fn main() {}
+//! `ebb` on the command line. Each command is a file of its own; none knows a tool of MCP.
+
+mod connect;
+mod control;
+mod detach;
+mod doctor;
+mod end;
+mod history;
+mod out;
+mod place;
+mod serve;
+mod sessions;
+mod status;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// One browser host for every AI agent on your machine, and nothing left behind.
+#[derive(Parser)]
+#[command(name = "ebb", version, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Connect an MCP client over standard input and output; what clients are configured with.
+    Connect(connect::Args),
+    /// Run the host without a window, until it is told to stop.
+    Serve(serve::Args),
+    /// Show whether Ebb runs, and what it holds.
+    Status(place::Place),
+    /// List the open sessions.
+    Sessions(place::Place),
+    /// End one session and show what its cleanup did.
+    End(end::Args),
+    /// List past cleanups, newest first.
+    History(history::Args),
+    /// Check everything that Ebb needs on this machine.
+    Doctor(doctor::Args),
+    /// Start a program that belongs to no client.
+    #[command(hide = true)]
+    Detach(detach::Args),
+}
+
+fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Connect(args) => connect::run(args),
+        Command::Serve(args) => serve::run(args),
+        Command::Status(args) => status::run(&args),
+        Command::Sessions(args) => sessions::run(&args),
+        Command::End(args) => end::run(&args),
+        Command::History(args) => history::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Detach(args) => detach::run(&args),
+    }
+}

@@ -22,7 +22,7 @@ pub fn start(folder: &Path) -> Option<WorkerGuard> {
         .max_log_files(FILES)
         .build(folder)
         .ok();
-    let level = || EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let level = || EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,rmcp=warn"));
     let (file, guard) = appender.map(tracing_appender::non_blocking).unzip();
     let to_file = file.map(|writer| tracing_subscriber::fmt::layer().with_ansi(false).with_writer(writer).with_filter(level()));
     let wanted = std::env::var_os("RUST_LOG").is_some();

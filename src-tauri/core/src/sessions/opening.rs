@@ -116,10 +116,11 @@ impl Inner {
         let entry = session.entry();
         // Whatever happens from here on, a removal that waits for the end of opening goes on.
         let _ready = entry.ready.clone().drop_guard();
+        let client = entry.core().client.clone();
         self.ports.history.opened(OpenSession {
             session: entry.id.clone(),
             name: entry.options.name.clone(),
-            client: entry.core().client.clone(),
+            client,
             opened_at: entry.opened_at,
         });
         // Bound first: the lock must be free when the refusal looks for the reason.

@@ -137,7 +137,7 @@ impl History {
         let path = self.shared.path.display();
         let status = self.shared.status.lock();
         let trouble = status.trouble.as_ref().map(|trouble| {
-            format!("Cleanups are kept in memory only for now, because the history cannot be written ({trouble}). Make {path} writable; Ebb goes on by itself.")
+            format!("Cleanups are kept in memory only for now, because the history cannot be written ({trouble}). Once there is room and permission for {path}, they are written by themselves.")
         });
         let lost = match self.shared.queue.lost() {
             0 => None,

@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use ebb_core::sessions::clean_text;
 use serde_json::{Map, Value};
 
 use super::schema::{Kind, Property, Schema};
@@ -13,6 +14,10 @@ const MAX_ISSUES: usize = 10;
 const MAX_UNKNOWN: usize = 5;
 /// Characters of an argument's name that an answer repeats.
 const MAX_NAME: usize = 40;
+/// Characters of a call's arguments that lists show.
+const MAX_SHOWN: usize = 300;
+/// Words of fields whose content nobody else should read.
+const SECRET: [&str; 6] = ["passw", "secret", "token", "otp", "cvv", "cvc"];
 /// The largest whole number that every client can express exactly.
 const MAX_SAFE: i64 = 9_007_199_254_740_991;
 
@@ -84,12 +89,7 @@ fn dotted(path: &[Step]) -> String {
 }
 
 fn clipped(name: &str) -> String {
-    let clean = |c: char| if c.is_control() { '\u{fffd}' } else { c };
-    let mut text: String = name.chars().take(MAX_NAME).map(clean).collect();
-    if name.chars().nth(MAX_NAME).is_some() {
-        text.push('…');
-    }
-    text
+    clean_text(name, MAX_NAME)
 }
 
 /// Checks `arguments` against `schema`.
@@ -114,6 +114,34 @@ pub(crate) fn ignored(unknown: &[String]) -> Option<String> {
         names.push(&more);
     }
     Some(format!("Ignored unknown arguments: {}", names.join(", ")))
+}
+
+/// The arguments as lists of calls show them: one line, clipped, and no value that goes where
+/// something secret is asked for.
+pub(crate) fn shown(args: &Value) -> String {
+    let mut args = args.clone();
+    mask(&mut args);
+    clean_text(&args.to_string(), MAX_SHOWN)
+}
+
+fn mask(value: &mut Value) {
+    match value {
+        Value::Array(values) => values.iter_mut().for_each(mask),
+        Value::Object(members) => {
+            let secret = ["element", "target", "name", "key"].iter().any(|name| {
+                let text = members.get(*name).and_then(Value::as_str).unwrap_or_default().to_lowercase();
+                SECRET.iter().any(|word| text.contains(word))
+            });
+            for (name, member) in members.iter_mut() {
+                if secret && matches!(name.as_str(), "text" | "value") {
+                    *member = Value::from("•••");
+                } else {
+                    mask(member);
+                }
+            }
+        }
+        _ => {}
+    }
 }
 
 struct Checker {

@@ -117,3 +117,14 @@ fn reading_checked_arguments() {
     assert_eq!(args.integer("d"), Some(7));
     assert_eq!(args.texts("e"), Some(vec!["p", "q"]));
 }
+
+#[test]
+fn passwords_are_not_shown() {
+    let typed = json!({"element": "Password field", "target": "e5", "text": "hunter2"});
+    assert!(!shown(&typed).contains("hunter2"), "{}", shown(&typed));
+    let form = json!({"fields": [{"name": "User", "value": "ann"}, {"name": "API token", "value": "s3"}]});
+    let line = shown(&form);
+    assert!(line.contains("ann") && !line.contains("s3"), "{line}");
+    assert_eq!(shown(&json!({"url": "http://a/\n"})), "{\"url\":\"http://a/\\n\"}");
+    assert!(shown(&json!({"text": "x".repeat(1_000_000)})).chars().count() <= 300);
+}

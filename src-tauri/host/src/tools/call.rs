@@ -27,9 +27,6 @@ use super::{
 };
 use crate::browser::Browsers;
 
-/// Characters of a call's arguments that lists show.
-const MAX_SHOWN: usize = 300;
-
 /// What every call needs. One for the whole host, cheap to share.
 pub(crate) struct ToolHost {
     /// Who is here and what they hold.
@@ -134,10 +131,8 @@ impl ToolHost {
             Ok(session) => session,
             Err(error) => return response.thrown(&error),
         };
-        let shown = clean_text(&args.to_string(), MAX_SHOWN);
+        let shown = args::shown(&args);
         let closing = session.closing().clone();
-        let token = cancel.child_token();
-        let _over = token.clone().drop_guard();
         let begin = session.begin_call(tool.spec.name, &shown);
         let guard = match race(begin, &closing, &cancel, deadline).await {
             Ok(Ok(guard)) => guard,
@@ -145,8 +140,17 @@ impl ToolHost {
             Err(stop) => return response.thrown(&self.stopped(&stop, Some(&session))),
         };
         let pager = Pager::new(&self.cursors, &session, tool.spec.name, &args);
-        let mut call =
-            ToolCall { host: self.clone(), client: client.clone(), session: session.clone(), cancel: token, deadline, response };
+        let mut call = ToolCall {
+            host: self.clone(),
+            client: client.clone(),
+            session: session.clone(),
+            cancel: cancel.child_token(),
+            deadline,
+            response,
+        };
+        // What the tool set going outside its own future ends with the call too.
+        let _over = call.cancel.clone().drop_guard();
+        let deadline = call.deadline;
         let outcome = match page::modal_gate(&mut call, &tool.spec) {
             Ok(()) => race(caught(run(&mut call, args)), &closing, &cancel, deadline).await,
             Err(refused) => Ok(Err(refused)),

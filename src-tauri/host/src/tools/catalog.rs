@@ -36,8 +36,6 @@ impl From<Error> for ToolError {
 pub(crate) enum Group {
     /// Always there.
     Core,
-    /// The page as Markdown.
-    Read,
     /// Reading on in large results.
     Cursors,
     /// More than one session.
@@ -83,6 +81,7 @@ pub(crate) struct ToolSpec {
     /// One line of at most 90 characters.
     pub(crate) description: &'static str,
     /// Its capability.
+    #[expect(dead_code, reason = "`--caps` will choose by it")]
     pub(crate) group: Group,
     /// Whether it changes nothing.
     pub(crate) read_only: bool,
@@ -149,12 +148,6 @@ impl ToolSpec {
     /// The same tool with another attitude to modal states.
     pub(crate) const fn modal(mut self, modal: Modal) -> Self {
         self.modal = modal;
-        self
-    }
-
-    /// The same tool in another group.
-    pub(crate) const fn group(mut self, group: Group) -> Self {
-        self.group = group;
         self
     }
 

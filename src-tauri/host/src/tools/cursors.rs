@@ -9,7 +9,7 @@ use ebb_core::{
 use serde_json::Value;
 
 use super::{
-    args::Args as _,
+    args::{self, Args as _},
     call::ClientCall,
     catalog::{Group, ToolError, ToolSpec},
     schema::{Kind, Schema},
@@ -83,7 +83,7 @@ async fn read(call: &mut ClientCall, args: Value) -> Result<(), ToolError> {
     // Reading on is a call of the session: it counts against idleness and keeps the session's order.
     let handle = call.host.manager.session(&call.client, session.as_str());
     let running = match handle {
-        Ok(session) => Some(session.begin_call("cursor_read", &shown(&args)).await?),
+        Ok(session) => Some(session.begin_call("cursor_read", &args::shown(&args)).await?),
         Err(_) => None,
     };
     let page = call.host.cursors.read(&session, request).await;
@@ -128,10 +128,6 @@ async fn close(call: &mut ClientCall, args: Value) -> Result<(), ToolError> {
 }
 
 const NONE: &str = "No open cursors";
-
-fn shown(args: &Value) -> String {
-    args.to_string().chars().take(300).collect()
-}
 
 /// The client's sessions.
 fn sessions(call: &ClientCall) -> Vec<SessionId> {

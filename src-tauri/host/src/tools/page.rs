@@ -141,9 +141,19 @@ pub(crate) fn tab_lines(side: &SessionBrowser) -> Vec<String> {
     tabs.iter().enumerate().map(line).collect()
 }
 
+/// How long a page may take to say its title; a busy one keeps the old one.
+const TITLE: std::time::Duration = std::time::Duration::from_millis(300);
+
+/// Brings the titles of all tabs up to date, side by side.
+pub(crate) async fn refresh_titles(side: &SessionBrowser) {
+    let tabs = side.tabs();
+    futures::future::join_all(tabs.iter().map(|(tab, _)| refresh_title(tab))).await;
+}
+
 /// Brings the title up to date: the browser tells it late.
 pub(crate) async fn refresh_title(tab: &Arc<Tab>) {
-    if let Ok(info) = tab.ask(None, "() => __ebb.info()", &[]).await
+    let asked = tokio::time::timeout(TITLE, tab.ask(None, "() => __ebb.info()", &[])).await;
+    if let Ok(Ok(info)) = asked
         && let Some(title) = info.get("title").and_then(serde_json::Value::as_str)
     {
         let title = title.to_owned();

@@ -160,7 +160,9 @@ impl Response {
         let mut only = Self { modal: std::mem::take(&mut self.modal), ..Self::default() };
         // Wrong arguments are reported, wherever they were found out.
         let reported = error.code == Code::InvalidArguments && error.message.starts_with("Invalid arguments for tool");
-        only.error(if reported { error.message.clone() } else { format!("Error: {}", error.message) });
+        // Time-outs name their own kind, as clients of such servers know it.
+        let exact = reported || error.message.starts_with("TimeoutError: ");
+        only.error(if exact { error.message.clone() } else { format!("Error: {}", error.message) });
         only.fail(error);
         for line in self.next {
             only.next(line);

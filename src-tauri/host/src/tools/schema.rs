@@ -141,16 +141,6 @@ impl Schema {
         self.optional("element", Kind::String).optional("target", Kind::String).describe(TARGET)
     }
 
-    /// `filename?`: where to save instead of answering inline.
-    pub(crate) fn filename(self) -> Self {
-        self.optional("filename", Kind::String)
-    }
-
-    /// `button?`: which mouse button.
-    pub(crate) fn button(self) -> Self {
-        self.optional("button", Kind::Enum(&["left", "right", "middle"]))
-    }
-
     /// `session?`: every browser tool takes it.
     pub(super) fn session(self) -> Self {
         self.optional("session", Kind::String)

@@ -65,6 +65,7 @@ async fn tabs(call: &mut ToolCall, args: &Value) -> Result<(), ToolError> {
         }
         _ => {}
     }
+    page::refresh_titles(&side).await;
     call.response.result(page::tab_lines(&side).join("\n"));
     Ok(())
 }

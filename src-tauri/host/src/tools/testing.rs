@@ -29,7 +29,6 @@ use crate::browser::Browsers;
 /// A host and what it stands on.
 pub(crate) struct Bench {
     pub(crate) host: Arc<ToolHost>,
-    pub(crate) browser: Arc<FakeBrowser>,
     pub(crate) history: Arc<FakeHistory>,
     _folder: tempfile::TempDir,
 }
@@ -43,9 +42,9 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         let clock: Arc<dyn Clock> = Arc::new(TokioClock::start());
         let store = Arc::new(MemoryStore::new(settings.cursors.clone(), Arc::clone(&clock)));
-        let (browser, history) = (Arc::new(FakeBrowser::new()), Arc::new(FakeHistory::new()));
+        let history = Arc::new(FakeHistory::new());
         let cursors = Arc::new(Cursors::new(store.clone(), settings.cursors.clone(), Arc::clone(&clock)));
-        let ports = Ports { clock, browser: browser.clone(), cursors: store, history: history.clone() };
+        let ports = Ports { clock, browser: Arc::new(FakeBrowser::new()), cursors: store, history: history.clone() };
         let manager = SessionManager::new(settings.clone(), ports);
         manager.start_sweeper();
         let browsers = Browsers::new(settings.clone(), folder.path().to_path_buf(), &InstanceId::new());
@@ -58,7 +57,7 @@ impl Bench {
             settings: Arc::new(settings),
             stopping: CancellationToken::new(),
         });
-        Self { host, browser, history, _folder: folder }
+        Self { host, history, _folder: folder }
     }
 
     pub(crate) fn client(&self) -> ClientId {
@@ -74,6 +73,7 @@ impl Bench {
     pub(crate) async fn start(&self, client: &ClientId, name: &'static str, arguments: Value) -> Running {
         let cancel = CancellationToken::new();
         let (host, client, token) = (self.host.clone(), client.clone(), cancel.clone());
+        #[expect(clippy::disallowed_methods, reason = "awaited by the test")]
         let task = tokio::spawn(async move { host.call(&client, name, object(arguments), token).await });
         tokio::time::sleep(Duration::from_millis(5)).await;
         Running { task, cancel }

@@ -1,5 +1,7 @@
 //! Whole connections over a socket pair: both eras, and every way a client can go.
 
+#![expect(clippy::disallowed_methods, reason = "these processes are the test's own clients")]
+
 use std::{
     os::fd::OwnedFd,
     process::{Command, Stdio},
@@ -370,7 +372,7 @@ async fn a_stop_answers_what_runs() {
     place.emptied().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reader_that_does_not_read_holds_up_nothing() {
     let place = Place::new();
     let mut client = place.connect();
@@ -378,7 +380,7 @@ async fn a_reader_that_does_not_read_holds_up_nothing() {
     // Some hundred answers of up to 30 KB, unread: far more than the socket takes.
     for _ in 0..500 {
         client.id += 1;
-        let call = json!({"name": "browser_test_lines", "arguments": {"count": 20_000}});
+        let call = json!({"name": "browser_test_lines", "arguments": {"count": 3_000}});
         let line = json!({"jsonrpc": "2.0", "id": client.id, "method": "tools/call", "params": call}).to_string() + "\n";
         if timeout(Duration::from_millis(200), client.write.write_all(line.as_bytes())).await.is_err() {
             break;
@@ -432,12 +434,14 @@ async fn a_hello_is_no_message_and_is_not_seen_by_mcp() {
 
 #[tokio::test]
 async fn many_clients_that_go_at_once_leave_nothing() {
-    let place = Place::new();
+    let mut settings = Settings::default();
+    settings.sessions.max_sessions_per_process = 64;
+    let place = Place::with(settings);
     let mut clients = Vec::new();
     for _ in 0..40 {
         let mut client = place.connect();
         client.initialize().await;
-        client.tool("browser_test_lines", json!({"count": 10_000})).await;
+        client.tool("browser_test_lines", json!({"count": 3_000})).await;
         client.begin("tools/call", json!({"name": "browser_test_wait", "arguments": {}})).await;
         clients.push(client);
     }

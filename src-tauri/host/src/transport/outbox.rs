@@ -99,15 +99,17 @@ mod tests {
     async fn a_reader_that_does_not_read_is_seen_and_let_go() {
         let (ours, mut theirs) = duplex(8);
         let outbox = Arc::new(Outbox::new(Box::new(ours), CancellationToken::new()));
-        let first = tokio::spawn(outbox.clone().write(vec![b'x'; 100]));
-        let second = tokio::spawn(outbox.clone().write(vec![b'y'; 100]));
+        let mut writes = tokio::task::JoinSet::new();
+        writes.spawn(outbox.clone().write(vec![b'x'; 100]));
+        writes.spawn(outbox.clone().write(vec![b'y'; 100]));
         assert!(timeout(SOON, outbox.room(150)).await.is_err());
         let mut bytes = [0; 100];
         theirs.read_exact(&mut bytes).await.unwrap();
         timeout(SOON, outbox.room(150)).await.unwrap();
-        assert!(first.await.unwrap().is_ok());
+        assert!(writes.join_next().await.unwrap().unwrap().is_ok());
         outbox.close();
-        assert_eq!(timeout(SOON, second).await.unwrap().unwrap().unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+        let second = timeout(SOON, writes.join_next()).await.unwrap().unwrap().unwrap();
+        assert_eq!(second.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
         timeout(SOON, outbox.room(0)).await.unwrap();
     }
 

@@ -21,6 +21,8 @@ export interface FakeOptions {
   still?: boolean
   /** How long one step of a removal takes. */
   stepMs?: number
+  /** How long one second of the simulated world takes. */
+  tickMs?: number
 }
 
 type Subscriber = {
@@ -55,7 +57,7 @@ export class FakeBackend implements Backend {
     onSnapshot(this.snapshot())
     if (this.#world.stale) onState({ state: 'reconnecting', since: new Date(Date.now() - 12_000).toISOString() })
     const moves = !this.#options.still && !this.#world.stale
-    const timer = moves ? setInterval(() => this.#move(), 1000) : undefined
+    const timer = moves ? setInterval(() => this.#move(), this.#options.tickMs ?? 1000) : undefined
     return () => {
       clearInterval(timer)
       this.#subscriber = null

@@ -42,11 +42,12 @@ export function arrange(last: string[], wanted: string[], present: Set<string>, 
   if (frozen) {
     const kept = last.filter((id) => present.has(id))
     const known = new Set(kept)
-    return [...kept, ...wanted.filter((id) => !known.has(id))]
+    return [...kept, ...[...wanted, ...present].filter((id) => !known.has(id) && known.add(id))]
   }
   // Rows that are not in the new order any more (ended ones) stay behind the neighbour they had.
   const inOrder = new Set(wanted)
-  const result = [...wanted]
+  const before = new Set(last)
+  const result = [...wanted, ...[...present].filter((id) => !inOrder.has(id) && !before.has(id))]
   last.forEach((id, index) => {
     if (inOrder.has(id) || !present.has(id)) return
     const neighbour = last.slice(0, index).findLast((other) => result.includes(other))

@@ -1,0 +1,41 @@
+//! The one place that writes for people and programs. A reader that has gone (`ebb history | head`) is
+//! no error.
+
+use std::io::Write;
+
+use ebb_core::Error;
+use serde::Serialize;
+
+/// One line on standard output.
+pub(crate) fn line(text: &str) {
+    let mut stdout = std::io::stdout().lock();
+    drop(writeln!(stdout, "{text}").and_then(|()| stdout.flush()));
+}
+
+/// One value as JSON on standard output.
+pub(crate) fn json(value: &impl Serialize) {
+    match serde_json::to_string_pretty(value) {
+        Ok(text) => line(&text),
+        Err(error) => note(&format!("cannot be written as JSON: {error}")),
+    }
+}
+
+/// One line on standard error.
+pub(crate) fn note(text: &str) {
+    let mut stderr = std::io::stderr().lock();
+    drop(writeln!(stderr, "ebb: {text}"));
+}
+
+/// What went wrong, and what to do about it.
+pub(crate) fn error(error: &Error) {
+    note(&error.message);
+    if let Some(next) = &error.next {
+        let mut stderr = std::io::stderr().lock();
+        drop(writeln!(stderr, "     {next}"));
+    }
+}
+
+/// The same where JSON was asked for: scripts read one stream.
+pub(crate) fn json_error(error: &Error) {
+    json(&serde_json::json!({ "error": error }));
+}

@@ -1,0 +1,163 @@
+//! `ebb serve`: the host without a window.
+
+use std::{net::IpAddr, path::PathBuf, process::ExitCode, time::Duration};
+
+use ebb_core::{Code, Error, Result, settings::Settings};
+use ebb_host::{
+    Host, HostOptions, logging,
+    paths::{PathOptions, Paths},
+};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::out;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Where clients connect.
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+    /// History, logs and the folders of running browsers.
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// The Chromium to run.
+    #[arg(long, value_name = "PATH")]
+    browser: Option<PathBuf>,
+    /// Run Chromium without its sandbox.
+    #[arg(long)]
+    no_sandbox: bool,
+    /// End a session after this many seconds without a call; 0: never.
+    #[arg(long, value_name = "SECONDS")]
+    idle_timeout: Option<u64>,
+    /// The same for an HTTP client that has lost its event stream.
+    #[arg(long, value_name = "SECONDS", hide = true)]
+    stream_lost_timeout: Option<u64>,
+    /// Show the dashboard over HTTP at this port of this machine; without a port: a free one.
+    #[arg(long, value_name = "[ADDRESS:]PORT", num_args = 0..=1, default_missing_value = "0")]
+    dashboard: Option<String>,
+    /// Started for a client: be quiet where another host runs, and end when nobody has been here for 10 minutes.
+    #[arg(long)]
+    auto: bool,
+}
+
+/// How long a host that a client started stays without any.
+const LONELY: Duration = Duration::from_mins(10);
+
+pub(crate) fn run(args: Args) -> ExitCode {
+    let auto = args.auto;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let result = match runtime {
+        Ok(runtime) => {
+            let result = runtime.block_on(Box::pin(serve(args)));
+            // What still blocks after an orderly stop is not waited for.
+            runtime.shutdown_timeout(Duration::from_secs(1));
+            result
+        }
+        Err(error) => Err(Error::new(Code::Internal, format!("the system gives no threads: {error}"))),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        // Twenty clients may start a host at once; the one that came first serves them all.
+        Err(error) if auto && error.code == Code::LimitReached => ExitCode::SUCCESS,
+        Err(error) => {
+            out::error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(args: Args) -> Result<()> {
+    let dashboard = args.dashboard.as_deref().map(port).transpose()?;
+    let paths = PathOptions { socket: args.socket.clone(), data_dir: args.data_dir.clone() };
+    let log = logging::start(&Paths::resolve(&paths)?.log_dir);
+    // Before anything can come: a signal while starting must end in order too.
+    let mut signals = Signals::new()?;
+    let options = HostOptions {
+        paths,
+        settings: settings(&args),
+        dashboard,
+        stop_when_idle: args.auto.then_some(LONELY),
+        show_window: None,
+    };
+    let host = tokio::select! {
+        host = Box::pin(Host::start(options)) => host?,
+        () = signals.next() => return Ok(()),
+    };
+    out::line(&format!("listening on {}", host.paths().mcp_sock.display()));
+    if let Some(url) = host.dashboard_url() {
+        out::line(&format!("dashboard at {url} (works once, for 60 seconds)"));
+    }
+    tokio::select! {
+        () = host.stopped() => tracing::info!("asked to quit"),
+        () = signals.next() => tracing::info!("signalled to quit"),
+    }
+    tokio::select! {
+        () = Box::pin(host.stop()) => {}
+        // Whoever asks twice does not want to wait; the next start removes what is left.
+        () = signals.next() => tracing::warn!("signalled again: not waiting for the cleanup"),
+    }
+    drop(log);
+    Ok(())
+}
+
+fn settings(args: &Args) -> Settings {
+    let mut settings = Settings::default();
+    settings.browser.executable.clone_from(&args.browser);
+    settings.browser.no_sandbox = args.no_sandbox;
+    if let Some(seconds) = args.idle_timeout {
+        let limit = Duration::from_secs(seconds);
+        settings.sessions.idle_timeout = limit;
+        settings.sessions.idle_timeout_known_process = limit;
+    }
+    settings
+}
+
+/// The port in `8931` or `127.0.0.1:8931`. The dashboard never leaves the machine.
+fn port(address: &str) -> Result<u16> {
+    let wrong = |what: &str| {
+        Error::new(Code::InvalidArguments, format!("--dashboard {address}: {what}"))
+            .next("give a port such as 8931; from elsewhere, reach it through `ssh -L`")
+    };
+    let (host, port) = address.rsplit_once(':').unwrap_or(("localhost", address));
+    let host = host.trim_matches(['[', ']']);
+    if host != "localhost" && !host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()) {
+        return Err(wrong("the dashboard is for this machine only"));
+    }
+    port.parse().map_err(|_| wrong("this is no port"))
+}
+
+/// Every polite way to say stop.
+struct Signals([tokio::signal::unix::Signal; 3]);
+
+impl Signals {
+    fn new() -> Result<Self> {
+        let listen = |kind| {
+            signal(kind).map_err(|error| Error::new(Code::Internal, format!("signals cannot be heard: {error}")))
+        };
+        Ok(Self([listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?, listen(SignalKind::hangup())?]))
+    }
+
+    async fn next(&mut self) {
+        let [interrupt, terminate, hangup] = &mut self.0;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_dashboard_stays_on_this_machine() {
+        assert_eq!(port("0"), Ok(0));
+        assert_eq!(port("8931"), Ok(8931));
+        assert_eq!(port("127.0.0.1:8931"), Ok(8931));
+        assert_eq!(port("[::1]:8931"), Ok(8931));
+        for wrong in ["0.0.0.0:8931", "example.org:80", "x", "", "70000"] {
+            port(wrong).unwrap_err();
+        }
+    }
+}

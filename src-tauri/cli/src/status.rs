@@ -1,0 +1,81 @@
+//! `ebb status`: whether Ebb runs, and what it holds.
+
+use std::process::ExitCode;
+
+use ebb_core::view::{BrowserView, Snapshot};
+use ebb_host::control::{Command, Reply};
+
+use crate::{control, out, place::Place, table};
+
+pub(crate) fn run(place: &Place) -> ExitCode {
+    control::show(place, Command::Snapshot, |reply| {
+        let Reply::Snapshot(snapshot) = reply else { return Err(control::unexpected()) };
+        if place.json {
+            out::json(&snapshot);
+        } else {
+            let width = table::width();
+            lines(&snapshot).iter().for_each(|line| out::line(&table::clip(line, width)));
+        }
+        Ok(())
+    })
+}
+
+fn lines(snapshot: &Snapshot) -> Vec<String> {
+    let host = &snapshot.host;
+    let held: u64 = snapshot.sessions.iter().map(|session| session.held.total).sum();
+    let sessions = match snapshot.sessions.len() {
+        0 => "No sessions.".to_owned(),
+        number => format!(
+            "{} {} {}.",
+            table::count(number, "session"),
+            if number == 1 { "holds" } else { "hold" },
+            table::bytes(held)
+        ),
+    };
+    let left = match snapshot.leftovers.len() {
+        0 => "Nothing is left behind.".to_owned(),
+        1 => "1 thing is left behind and being retried.".to_owned(),
+        number => format!("{number} things are left behind and being retried."),
+    };
+    let running = u64::try_from((snapshot.at - host.started_at).whole_seconds()).unwrap_or(0);
+    let state = match (host.stopping, host.accepting) {
+        (true, _) => ", stopping",
+        (false, false) => ", takes no new sessions",
+        (false, true) => "",
+    };
+    let mut lines = vec![
+        format!("{sessions} {left}"),
+        format!("ebb       {} (pid {}), running for {}{state}", host.version, host.pid, table::seconds(running)),
+        format!("clients   {}", snapshot.clients.len()),
+        format!("browser   {}", browser(&host.browser)),
+        format!("socket    {}", host.socket),
+        format!("data      {}", host.data_dir),
+    ];
+    if let BrowserView::Running { sandbox_off: Some(why), .. } = &host.browser {
+        lines.push(format!("sandbox   off: {why}"));
+    }
+    if let Some(problem) = &host.history_problem {
+        lines.push(format!("history   {problem}"));
+    }
+    for leftover in &snapshot.leftovers {
+        lines.push(format!(
+            "left      {}, tried {}: {}",
+            leftover.what,
+            table::count(leftover.attempts as usize, "time"),
+            leftover.last_error
+        ));
+    }
+    lines
+}
+
+fn browser(view: &BrowserView) -> String {
+    match view {
+        BrowserView::Stopped { executable: Some(executable) } => {
+            format!("not running, starts when needed ({executable})")
+        }
+        BrowserView::Stopped { executable: None } => "none installed; `ebb doctor` says what to do".to_owned(),
+        BrowserView::Starting => "starting".to_owned(),
+        BrowserView::Running { version, pid, .. } => format!("{version} (pid {pid})"),
+        BrowserView::Unresponsive { pid } => format!("not responding (pid {pid})"),
+    }
+}
