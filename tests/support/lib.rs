@@ -1,1 +1,39 @@
-//! x
+//! What the tests stand on: a host in a place of its own, clients that are real processes, a site that
+//! misbehaves on request, and counting of everything that must not be left behind.
+//!
+//! Nothing here waits for time to pass instead of for a condition, and everything that was started ends
+//! by its own pid.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "this is test code: what cannot be set up fails the test with its reason"
+)]
+
+mod agent;
+mod bin;
+mod bystander;
+mod client;
+mod control;
+mod host;
+mod mcp;
+mod place;
+pub mod procs;
+mod rows;
+mod scene;
+mod site;
+mod wait;
+
+pub use agent::{Agent, AgentOptions, Via};
+pub use bin::{bin, fixtures};
+pub use bystander::Bystander;
+pub use client::Client;
+pub use control::Control;
+pub use host::{HostArgs, TestHost};
+pub use mcp::{Answer, Calls, call_message, hello_messages};
+pub use place::Place;
+pub use rows::Rows;
+pub use scene::{Baseline, Lost, Scene};
+pub use site::Site;
+pub use wait::{SLOW, holds_for, ms, record, wait_for, within};

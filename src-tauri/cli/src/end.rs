@@ -22,7 +22,7 @@ pub(crate) fn run(args: &Args) -> ExitCode {
         if args.place.json {
             out::json(&report);
         } else {
-            lines(&report).iter().for_each(|line| out::line(line));
+            out::lines(&lines(&report));
         }
         Ok(())
     })

@@ -40,7 +40,7 @@ pub(crate) fn run(args: &Args) -> ExitCode {
         let rows: Vec<_> = page.reports.iter().map(|report| row(report, zone)).collect();
         let head =
             [if zone.is_some() { "ENDED" } else { "ENDED (UTC)" }, "SESSION", "CLIENT", "REASON", "FREED", "RESULT"];
-        table::columns(head, &rows, table::width()).iter().for_each(|line| out::line(line));
+        out::lines(&table::columns(head, &rows, table::width()));
         let totals = &page.totals;
         if totals.count as usize > page.reports.len() {
             out::line(&format!("{} of {} cleanups, {} of them clean", page.reports.len(), totals.count, totals.clean));

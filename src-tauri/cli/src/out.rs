@@ -12,6 +12,13 @@ pub(crate) fn line(text: &str) {
     drop(writeln!(stdout, "{text}").and_then(|()| stdout.flush()));
 }
 
+/// Several lines.
+pub(crate) fn lines(lines: &[String]) {
+    for text in lines {
+        line(text);
+    }
+}
+
 /// One value as JSON on standard output.
 pub(crate) fn json(value: &impl Serialize) {
     match serde_json::to_string_pretty(value) {

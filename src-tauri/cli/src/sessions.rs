@@ -20,7 +20,7 @@ pub(crate) fn run(place: &Place) -> ExitCode {
         } else {
             let rows: Vec<_> = snapshot.sessions.iter().map(row).collect();
             let head = ["SESSION", "NAME", "CLIENT", "STATE", "TABS", "CURSORS", "HELD", "IDLE", "PROJECT"];
-            table::columns(head, &rows, table::width()).iter().for_each(|line| out::line(line));
+            out::lines(&table::columns(head, &rows, table::width()));
         }
         Ok(())
     })

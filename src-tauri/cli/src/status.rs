@@ -14,7 +14,7 @@ pub(crate) fn run(place: &Place) -> ExitCode {
             out::json(&snapshot);
         } else {
             let width = table::width();
-            lines(&snapshot).iter().for_each(|line| out::line(&table::clip(line, width)));
+            out::lines(&lines(&snapshot).iter().map(|line| table::clip(line, width)).collect::<Vec<_>>());
         }
         Ok(())
     })

@@ -2,7 +2,7 @@
 //!
 //! Tray, dashboard, command line and HTTP speak nothing else. On `control.sock` each is one line of
 //! JSON: `{"v":1,"id":7,"command":{...}}` in, `{"id":7,"reply":{...}}` or `{"id":7,"error":{...}}` and
-//! `{"seq":12,"event":{...}}` out.
+//! `{"seq":12,"event":"session","data":{...}}` out.
 
 #[cfg(unix)]
 pub mod client;

@@ -91,10 +91,10 @@ fn data(paths: &Paths) -> Check {
     if there != folder {
         return Check::ok(NAME, format!("{} will be made", folder.display()));
     }
-    match others_can_enter(folder) {
-        true => Check::warn(NAME, format!("others can enter {}", folder.display()), "the next start of Ebb closes it"),
-        false => Check::ok(NAME, folder.display().to_string()),
+    if others_can_enter(folder) {
+        return Check::warn(NAME, format!("others can enter {}", folder.display()), "the next start of Ebb closes it");
     }
+    Check::ok(NAME, folder.display().to_string())
 }
 
 fn sockets(paths: &Paths) -> Check {

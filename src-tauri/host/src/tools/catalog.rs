@@ -3,7 +3,9 @@
 
 use ebb_core::Error;
 use futures::future::BoxFuture;
-use serde_json::{Value, json};
+use serde_json::Value;
+#[cfg(test)]
+use serde_json::json;
 
 use super::{
     call::{ClientCall, ToolCall},
@@ -159,7 +161,8 @@ impl ToolSpec {
         }
     }
 
-    /// Its entry in `tools/list`.
+    /// Its entry in `tools/list`, as it must come out of the protocol's own types.
+    #[cfg(test)]
     pub(crate) fn to_json(&self) -> Value {
         json!({
             "name": self.name,

@@ -107,16 +107,19 @@ impl Response {
     }
 
     /// A snapshot in the answer.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for snapshots that are not the long body"))]
     pub(crate) fn snapshot_yaml(&mut self, text: impl Into<String>) {
         self.snapshot = Some(Snapshot::Yaml(text.into()));
     }
 
     /// A snapshot in a file.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for snapshots with a filename"))]
     pub(crate) fn snapshot_link(&mut self, path: &str) {
         self.snapshot = Some(Snapshot::Link(format!("- [Snapshot]({path})")));
     }
 
     /// One line of `Events`.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for downloads and console files"))]
     pub(crate) fn event(&mut self, line: impl Into<String>) {
         self.events.push(line.into());
     }
@@ -130,6 +133,7 @@ impl Response {
     }
 
     /// A picture.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for screenshots"))]
     pub(crate) fn image(&mut self, bytes: &[u8], mime: &'static str) {
         self.images.push(Image { data: STANDARD.encode(bytes), mime });
     }

@@ -20,12 +20,15 @@ pub(crate) enum Kind {
     /// One of these words.
     Enum(&'static [&'static str]),
     /// One of these words, or `null` for "back to normal".
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the tools that emulate"))]
     EnumOrNull(&'static [&'static str]),
     /// Any number of values of one kind.
     List(Box<Self>),
     /// Named values of one kind: headers, MIME types.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for headers and dropped data"))]
     Map(Box<Self>),
     /// An object of its own.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for forms and sizes"))]
     Object(Schema),
 }
 
@@ -46,6 +49,7 @@ impl Kind {
     }
 
     /// An object whose values are `kind`.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for headers and dropped data"))]
     pub(crate) fn map(kind: Self) -> Self {
         Self::Map(Box::new(kind))
     }
@@ -132,13 +136,9 @@ impl Schema {
     }
 
     /// `element?, target*`: the element a tool acts on.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the tools that act on elements"))]
     pub(crate) fn target(self) -> Self {
         self.optional("element", Kind::String).required("target", Kind::String).describe(TARGET)
-    }
-
-    /// `element?, target?`: the same where the page is meant without it.
-    pub(crate) fn target_optional(self) -> Self {
-        self.optional("element", Kind::String).optional("target", Kind::String).describe(TARGET)
     }
 
     /// `session?`: every browser tool takes it.

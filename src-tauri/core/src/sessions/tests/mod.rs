@@ -20,3 +20,5 @@ mod support;
 mod sweeping;
 /// Lists, details and finding.
 mod views;
+/// What the machine acts on, and the invariants it checks.
+mod world;

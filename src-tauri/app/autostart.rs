@@ -1,0 +1,57 @@
+//! Start at login: one desktop entry in the user's autostart folder, which is the whole setting.
+
+use std::{io, path::PathBuf};
+
+use ebb_host::paths::Environment;
+
+/// None where this system starts programs in another way.
+pub(crate) fn is_on() -> Option<bool> {
+    cfg!(target_os = "linux").then(entry).flatten().map(|file| file.exists())
+}
+
+/// Makes the entry, or removes it.
+pub(crate) fn switch() -> io::Result<()> {
+    let file = entry().ok_or_else(|| io::Error::other("the home directory is not known"))?;
+    if file.exists() {
+        return std::fs::remove_file(file);
+    }
+    let program = std::env::current_exe()?;
+    if let Some(folder) = file.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    std::fs::write(file, text(&program.display().to_string()))
+}
+
+fn entry() -> Option<PathBuf> {
+    let environment = Environment::current();
+    let told = environment.path("XDG_CONFIG_HOME").filter(|folder| folder.is_absolute());
+    let folder = told.or_else(|| environment.home().ok().map(|home| home.join(".config")))?;
+    Some(folder.join("autostart/dev.ebb.desktop.desktop"))
+}
+
+fn text(program: &str) -> String {
+    let quoted: String = program
+        .chars()
+        .flat_map(|c| match c {
+            // Once for the quotes, once for the value of a key: both know the backslash.
+            '"' | '`' | '$' => vec!['\\', '\\', c],
+            '\\' => vec!['\\'; 4],
+            '%' => vec!['%', '%'],
+            c => vec![c],
+        })
+        .collect();
+    format!(
+        "[Desktop Entry]\nType=Application\nName=Ebb\nComment=One browser host for every AI agent\nExec=\"{quoted}\" --background\nIcon=ebb-desktop\n"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_entry_names_the_program_whatever_its_folder_is_called() {
+        assert!(text("/usr/bin/ebb-desktop").contains("\nExec=\"/usr/bin/ebb-desktop\" --background\n"));
+        assert!(text("/a b/$x\\100%").contains(r#"Exec="/a b/\\$x\\\\100%%" --background"#));
+    }
+}

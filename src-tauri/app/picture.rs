@@ -1,0 +1,123 @@
+//! What the tray shows of a host: plain texts, so that "nothing changed" is a comparison.
+
+use ebb_core::{
+    ids::SessionId,
+    view::{SessionState, SessionView, Snapshot},
+};
+
+use crate::bytes::{bytes, plural};
+
+/// Sessions in the menu; the others are one line.
+const SHOWN: usize = 8;
+/// Characters of a name that a client gave itself.
+const NAME: usize = 40;
+
+/// The three shapes of the icon.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Mark {
+    #[default]
+    Empty,
+    Active,
+    Attention,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Picture {
+    pub(crate) mark: Mark,
+    /// The first line.
+    pub(crate) status: String,
+    /// How many sessions there are.
+    pub(crate) live: usize,
+    /// At most eight of them: the newest activity decides which, their age the order, so that rows do
+    /// not move while somebody reads them.
+    pub(crate) sessions: Vec<Row>,
+    pub(crate) more: Option<String>,
+    pub(crate) attention: Option<String>,
+    /// None where nobody could accept.
+    pub(crate) accepting: Option<bool>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Row {
+    pub(crate) id: SessionId,
+    pub(crate) title: String,
+    /// The disabled line of its submenu.
+    pub(crate) holds: String,
+    /// Whether its end has to be asked for in the window.
+    pub(crate) asks: bool,
+}
+
+impl Picture {
+    pub(crate) fn of(snapshot: &Snapshot) -> Self {
+        let live = snapshot.sessions.len();
+        let held: u64 = snapshot.sessions.iter().map(|session| session.held.total).sum();
+        let mut shown: Vec<&SessionView> = snapshot.sessions.iter().collect();
+        shown.sort_by_key(|session| session.idle_s);
+        shown.truncate(SHOWN);
+        shown.sort_by(|a, b| b.opened_at.cmp(&a.opened_at).then_with(|| a.id.as_str().cmp(b.id.as_str())));
+        let left = snapshot.leftovers.len();
+        let mark = match (left, live) {
+            (1.., _) => Mark::Attention,
+            (0, 0) => Mark::Empty,
+            (0, _) => Mark::Active,
+        };
+        let status = if live == 0 { "No sessions".to_owned() } else { format!("{} · {} held", plural(live, "session"), bytes(held)) };
+        Self {
+            mark,
+            status,
+            live,
+            sessions: shown.into_iter().map(Row::of).collect(),
+            more: (live > SHOWN).then(|| format!("{} more…", live - SHOWN)),
+            attention: (left > 0).then(|| format!("{} need{} attention…", plural(left, "cleanup"), if left == 1 { "s" } else { "" })),
+            accepting: Some(snapshot.host.accepting),
+        }
+    }
+
+    pub(crate) fn not_listening() -> Self {
+        Self { mark: Mark::Attention, status: "Not listening".to_owned(), ..Self::default() }
+    }
+
+    pub(crate) fn quitting() -> Self {
+        Self { status: "Quitting…".to_owned(), ..Self::default() }
+    }
+}
+
+impl Row {
+    fn of(session: &SessionView) -> Self {
+        let folder = session.name.as_deref().or_else(|| session.client.project.as_deref().and_then(last_part));
+        let title = match folder {
+            Some(folder) => format!("{} — {}", clip(&session.client.name), clip(folder)),
+            None => clip(&session.client.name),
+        };
+        let state = match session.state {
+            SessionState::Idle => format!(" (idle {})", minutes(session.idle_s)),
+            SessionState::Closing => " (ending)".to_owned(),
+            SessionState::Working | SessionState::Connected => String::new(),
+        };
+        let (tabs, cursors) = (plural(session.tabs.len(), "tab"), plural(session.cursors as usize, "cursor"));
+        Self {
+            id: session.id.clone(),
+            title: title + &state,
+            holds: format!("{tabs} · {cursors} · {}", bytes(session.held.total)),
+            asks: session.state == SessionState::Working || !session.tabs.is_empty(),
+        }
+    }
+}
+
+fn last_part(path: &str) -> Option<&str> {
+    path.split(['/', '\\']).rfind(|part| !part.is_empty())
+}
+
+fn minutes(seconds: u64) -> String {
+    match seconds / 60 {
+        min @ 0..60 => format!("{min} min"),
+        min => format!("{} h", min / 60),
+    }
+}
+
+fn clip(text: &str) -> String {
+    match text.char_indices().nth(NAME) {
+        Some((end, _)) => format!("{}…", text[..end].trim_end()),
+        None => text.to_owned(),
+    }
+}

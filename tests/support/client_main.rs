@@ -1,0 +1,135 @@
+//! `ebb-test-client (--socket PATH | --bridge EBB PATH) --name NAME [--silent]`: a client whose process a
+//! test can kill at any moment.
+//!
+//! Its standard input is a script of JSON lines: `{"id":1,"call":"browser_tabs","args":{...}}`, `{"raw":"..."}`
+//! (bytes as they are), `{"do":"half_close"}`, `{"do":"close"}` (closes the connection and lives on). The end of
+//! the script changes nothing: only a signal or `{"do":"exit"}` ends this process. Standard output has every
+//! line of the host as it came, after one `{"ready":true}`, and `{"ended":true}` at the end of the stream.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test client that cannot go on has nothing better to do")]
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::Shutdown,
+    os::unix::net::UnixStream,
+    process::{Command, Stdio},
+    sync::mpsc::{Sender, channel},
+    thread,
+};
+
+use serde_json::{Value, json};
+use support::{call_message, hello_messages};
+
+/// Where lines go to the host. Dropping a pipe closes it.
+enum Up {
+    Socket(UnixStream),
+    Pipe(Option<std::process::ChildStdin>),
+}
+
+impl Up {
+    fn write(&mut self, bytes: &[u8]) {
+        // A host that is gone is what some tests are about.
+        match self {
+            Self::Socket(stream) => drop(stream.write_all(bytes)),
+            Self::Pipe(Some(pipe)) => drop(pipe.write_all(bytes).and_then(|()| pipe.flush())),
+            Self::Pipe(None) => {}
+        }
+    }
+
+    fn half_close(&mut self) {
+        match self {
+            Self::Socket(stream) => drop(stream.shutdown(Shutdown::Write)),
+            Self::Pipe(pipe) => drop(pipe.take()),
+        }
+    }
+
+    fn close(&mut self) {
+        match self {
+            Self::Socket(stream) => drop(stream.shutdown(Shutdown::Both)),
+            Self::Pipe(pipe) => drop(pipe.take()),
+        }
+    }
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    let after = |flag: &str, n: usize| arguments.iter().position(|word| word == flag).map(|at| arguments[at + n].clone());
+    let name = after("--name", 1).unwrap_or_else(|| "test client".to_owned());
+    let (mut up, down): (Up, Box<dyn Read + Send>) = match (after("--socket", 1), after("--bridge", 1)) {
+        (Some(socket), _) => {
+            let stream = UnixStream::connect(socket).expect("the host listens");
+            (Up::Socket(stream.try_clone().unwrap()), Box::new(stream))
+        }
+        (None, Some(ebb)) => {
+            let mut bridge = Command::new(ebb);
+            bridge.arg("connect");
+            if let Some(socket) = after("--bridge", 2).filter(|socket| socket != "-") {
+                bridge.args(["--socket", &socket]);
+            }
+            let mut bridge = bridge.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the bridge starts");
+            let ends = (Up::Pipe(bridge.stdin.take()), bridge.stdout.take().unwrap());
+            // The one who started it waits for it.
+            thread::spawn(move || bridge.wait());
+            (ends.0, Box::new(ends.1))
+        }
+        (None, None) => panic_usage(),
+    };
+    let silent = arguments.iter().any(|word| word == "--silent");
+    let (said, heard) = channel::<Value>();
+    let reader = said.clone();
+    thread::spawn(move || read(down, &reader));
+    let [initialize, initialized] = hello_messages(&name);
+    if !silent {
+        up.write(format!("{initialize}\n").as_bytes());
+    }
+    thread::spawn(move || {
+        let mut out = std::io::stdout().lock();
+        for message in heard {
+            if writeln!(out, "{message}").and_then(|()| out.flush()).is_err() {
+                return;
+            }
+        }
+    });
+    if silent {
+        said.send(json!({"ready": true})).unwrap();
+    }
+    for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+        let step: Value = serde_json::from_str(&line).expect("the script is JSON lines");
+        if let Some(tool) = step["call"].as_str() {
+            let id = step["id"].as_u64().unwrap();
+            up.write(format!("{}\n", call_message(id, tool, &step["args"])).as_bytes());
+        } else if let Some(raw) = step["raw"].as_str() {
+            up.write(raw.as_bytes());
+        } else {
+            match step["do"].as_str().unwrap_or_default() {
+                "initialized" => up.write(format!("{initialized}\n").as_bytes()),
+                "half_close" => up.half_close(),
+                "close" => up.close(),
+                "exit" => return,
+                other => drop(said.send(json!({"unknown": other}))),
+            }
+        }
+    }
+    // Whoever wrote the script may be gone; a test that was killed must not leave this process.
+    if std::env::var_os("EBB_TEST").is_none() {
+        return;
+    }
+    loop {
+        thread::park();
+    }
+}
+
+fn read(down: Box<dyn Read + Send>, said: &Sender<Value>) {
+    let mut lines = BufReader::new(down).lines().map_while(Result::ok);
+    for line in lines.by_ref() {
+        let Ok(message) = serde_json::from_str::<Value>(&line) else { continue };
+        if said.send(message).is_err() {
+            return;
+        }
+    }
+    drop(said.send(json!({"ended": true})));
+}
+
+#[expect(clippy::panic, reason = "only a test can call it wrongly")]
+fn panic_usage() -> ! {
+    panic!("give --socket PATH or --bridge EBB PATH");
+}
