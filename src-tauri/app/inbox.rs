@@ -53,10 +53,10 @@ pub(crate) fn bind(socket: &Path) -> io::Result<UnixListener> {
 pub(crate) async fn next(listener: &UnixListener) -> io::Result<Word> {
     loop {
         let (stream, _) = listener.accept().await?;
-        match tokio::time::timeout(WORD, read(stream)).await {
-            Ok(Some(word)) => return Ok(word),
-            Ok(None) | Err(_) => tracing::debug!("a caller said nothing that the window understands"),
+        if let Ok(Some(word)) = tokio::time::timeout(WORD, read(stream)).await {
+            return Ok(word);
         }
+        tracing::debug!("a caller said nothing that the window understands");
     }
 }
 

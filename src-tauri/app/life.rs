@@ -164,7 +164,7 @@ impl Life {
             Click::More | Click::Attention => self.open(Some("#/".to_owned())),
             Click::Details(session) => self.open(Some(format!("#/sessions/{session}"))),
             Click::Copy(session) => drop(self.app.run_on_main_thread(move || display::copy(session.as_str()))),
-            Click::End(session) => self.end(session, host),
+            Click::End(session) => self.end(&session, host),
             Click::Accept => {
                 let accepting = !self.picture.accepting.unwrap_or(true);
                 self.ask(Command::Accept { accepting }, host);
@@ -187,8 +187,8 @@ impl Life {
     }
 
     /// What would be lost is shown before it is: a menu has no room for it, the window has.
-    fn end(&self, session: SessionId, host: Option<(&Seat, &ControlClient)>) {
-        match self.picture.sessions.iter().find(|row| row.id == session) {
+    fn end(&self, session: &SessionId, host: Option<(&Seat, &ControlClient)>) {
+        match self.picture.sessions.iter().find(|row| row.id == *session) {
             Some(row) if row.asks => self.open(Some(format!("#/sessions/{session}?end"))),
             _ => self.ask(Command::EndSession { session: session.to_string(), by: AskedBy::Tray }, host),
         }

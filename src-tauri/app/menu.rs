@@ -1,7 +1,6 @@
 //! The tray's menu: built once, then changed in place. Linux cannot replace a menu, and one that is
 //! open must not lose the item under the pointer.
 
-use ebb_core::ids::SessionId;
 use tauri::{
     AppHandle, Result, Wry,
     menu::{CheckMenuItem, IsMenuItem, Menu, MenuItem, PredefinedMenuItem, Submenu},

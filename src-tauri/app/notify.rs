@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 use crate::bytes::plural;
 
 /// Between two notifications.
-const PACE: Duration = Duration::from_secs(60);
+const PACE: Duration = Duration::from_mins(1);
 /// How long the desktop may take to show one.
 const SHOW: Duration = Duration::from_secs(5);
 const WAITING: usize = 64;
@@ -37,7 +37,7 @@ impl Notices {
 
     pub(crate) fn send(&self, notice: Notice) {
         // With 64 of them waiting, one less is no loss.
-        drop(self.0.try_send(notice));
+        self.0.try_send(notice).unwrap_or_default();
     }
 
     /// Finds out whether an event is worth a notice.

@@ -156,6 +156,7 @@ async fn dispatch(link: State<'_, Arc<Link>>, command: Command) -> Result<Reply,
 }
 
 #[tauri::command]
+#[expect(clippy::needless_pass_by_value, reason = "Tauri hands its arguments over by value")]
 fn subscribe(link: State<'_, Arc<Link>>, channel: Channel<Message>) {
     Arc::clone(&link).watch(move |message| drop(channel.send(message)));
 }

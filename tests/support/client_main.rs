@@ -2,9 +2,9 @@
 //! test can kill at any moment.
 //!
 //! Its standard input is a script of JSON lines: `{"id":1,"call":"browser_tabs","args":{...}}`, `{"raw":"..."}`
-//! (bytes as they are), `{"do":"half_close"}`, `{"do":"close"}` (closes the connection and lives on). The end of
-//! the script changes nothing: only a signal or `{"do":"exit"}` ends this process. Standard output has every
-//! line of the host as it came, after one `{"ready":true}`, and `{"ended":true}` at the end of the stream.
+//! (bytes as they are), `{"do":"initialized"}`, `{"do":"half_close"}`, `{"do":"close"}` (closes the connection
+//! and lives on). The end of the script is the end of the process. Standard output has every message of the
+//! host as it came, and `{"ended":true}` at the end of its stream.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test client that cannot go on has nothing better to do")]
 
 use std::{
@@ -54,13 +54,13 @@ fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     let after = |flag: &str, n: usize| arguments.iter().position(|word| word == flag).map(|at| arguments[at + n].clone());
     let name = after("--name", 1).unwrap_or_else(|| "test client".to_owned());
-    let (mut up, down): (Up, Box<dyn Read + Send>) = match (after("--socket", 1), after("--bridge", 1)) {
-        (Some(socket), _) => {
+    let (mut up, down): (Up, Box<dyn Read + Send>) = match after("--socket", 1) {
+        Some(socket) => {
             let stream = UnixStream::connect(socket).expect("the host listens");
             (Up::Socket(stream.try_clone().unwrap()), Box::new(stream))
         }
-        (None, Some(ebb)) => {
-            let mut bridge = Command::new(ebb);
+        None => {
+            let mut bridge = Command::new(after("--bridge", 1).expect("--socket PATH or --bridge EBB PATH is given"));
             bridge.arg("connect");
             if let Some(socket) = after("--bridge", 2).filter(|socket| socket != "-") {
                 bridge.args(["--socket", &socket]);
@@ -71,7 +71,6 @@ fn main() {
             thread::spawn(move || bridge.wait());
             (ends.0, Box::new(ends.1))
         }
-        (None, None) => panic_usage(),
     };
     let silent = arguments.iter().any(|word| word == "--silent");
     let (said, heard) = channel::<Value>();
@@ -89,9 +88,6 @@ fn main() {
             }
         }
     });
-    if silent {
-        said.send(json!({"ready": true})).unwrap();
-    }
     for line in std::io::stdin().lock().lines().map_while(Result::ok) {
         let step: Value = serde_json::from_str(&line).expect("the script is JSON lines");
         if let Some(tool) = step["call"].as_str() {
@@ -104,17 +100,9 @@ fn main() {
                 "initialized" => up.write(format!("{initialized}\n").as_bytes()),
                 "half_close" => up.half_close(),
                 "close" => up.close(),
-                "exit" => return,
                 other => drop(said.send(json!({"unknown": other}))),
             }
         }
-    }
-    // Whoever wrote the script may be gone; a test that was killed must not leave this process.
-    if std::env::var_os("EBB_TEST").is_none() {
-        return;
-    }
-    loop {
-        thread::park();
     }
 }
 
@@ -127,9 +115,4 @@ fn read(down: Box<dyn Read + Send>, said: &Sender<Value>) {
         }
     }
     drop(said.send(json!({"ended": true})));
-}
-
-#[expect(clippy::panic, reason = "only a test can call it wrongly")]
-fn panic_usage() -> ! {
-    panic!("give --socket PATH or --bridge EBB PATH");
 }

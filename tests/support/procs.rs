@@ -1,6 +1,7 @@
 //! Processes as the system shows them: whose they are, whether they live, what they hold.
 
 use std::{
+    cmp::Ordering,
     collections::BTreeSet,
     fs,
     os::unix::ffi::OsStrExt,
@@ -12,8 +13,8 @@ use rustix::process::{Pid, Signal};
 
 use crate::wait_for;
 
-/// One process at one moment.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+/// One process at one moment. Equal to itself at any other: pid and start time count.
+#[derive(Debug, Clone)]
 pub struct Process {
     /// Its pid.
     pub pid: u32,
@@ -27,6 +28,26 @@ pub struct Process {
     pub state: char,
     /// Its command line.
     pub command: String,
+}
+
+impl PartialEq for Process {
+    fn eq(&self, other: &Self) -> bool {
+        (self.pid, self.start) == (other.pid, other.start)
+    }
+}
+
+impl Eq for Process {}
+
+impl PartialOrd for Process {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Process {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.pid, self.start).cmp(&(other.pid, other.start))
+    }
 }
 
 impl Process {

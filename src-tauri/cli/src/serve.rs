@@ -68,7 +68,9 @@ pub(crate) fn run(args: Args) -> ExitCode {
 async fn serve(args: Args) -> Result<()> {
     let dashboard = args.dashboard.as_deref().map(port).transpose()?;
     let paths = PathOptions { socket: args.socket.clone(), data_dir: args.data_dir.clone() };
-    let log = logging::start(&Paths::resolve(&paths)?.log_dir);
+    let place = Paths::resolve(&paths)?;
+    place.prepare()?;
+    let log = logging::start(&place.log_dir);
     // Before anything can come: a signal while starting must end in order too.
     let mut signals = Signals::new()?;
     let options = HostOptions {

@@ -25,7 +25,6 @@ pub(crate) enum Kind {
     /// Any number of values of one kind.
     List(Box<Self>),
     /// Named values of one kind: headers, MIME types.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for headers and dropped data"))]
     Map(Box<Self>),
     /// An object of its own.
     #[cfg_attr(not(test), expect(dead_code, reason = "for forms and sizes"))]

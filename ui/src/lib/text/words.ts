@@ -4,7 +4,7 @@ import type {
   BrowserView,
   ClientView,
   CleanupReport,
-  LeftoverKind,
+  Leftover,
   Reason,
   Rung,
   SessionState,
@@ -89,12 +89,9 @@ export const RUNG: Record<Rung, string> = {
   browser_gone: 'The browser was gone already.',
 }
 
-export const LEFTOVER: Record<LeftoverKind, string> = {
-  devtools: 'DevTools capture',
-  cursors: 'Cursors',
-  browser: 'Browser',
-  directory: 'Directory',
-  unaccounted: 'Unaccounted',
+/** What is left, for people; what nobody owned says so. */
+export function leftoverText({ kind, what }: Leftover): string {
+  return kind === 'unaccounted' ? `unaccounted, ${what}` : what
 }
 
 export const TRANSPORT: Record<Transport, string> = {

@@ -106,7 +106,7 @@ async fn walk(world: &World, first: &Page, whole: &str, max_tokens: i64) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
 
     #[test]
     fn pages_of_a_text_concatenate_to_it(

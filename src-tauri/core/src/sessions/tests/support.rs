@@ -184,7 +184,7 @@ impl CursorStore for FaultyCursors {
             Script::Slow(time) => tokio::time::sleep(time).await,
             Script::Fail => return Err(Error::new(Code::StoreUnavailable, "the store is locked")),
             Script::Hang => std::future::pending().await,
-            Script::Panic => panic!("the store panicked as told"),
+            Script::Panic => std::panic::resume_unwind(Box::new("the store panicked as told")),
         }
         self.memory.invalidate_session(session).await
     }

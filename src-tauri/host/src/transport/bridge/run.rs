@@ -86,22 +86,19 @@ pub fn run(options: &Options) -> Ending {
         };
         let answers = pump.tracker.host_is_gone(reason);
         pump.down.push(&answers);
+        // At once: finding the next host can take seconds.
+        pump.finish(&watch, GOODBYE);
         if farewell != Farewell::Died {
-            pump.finish(&watch, GOODBYE);
             return if farewell == Farewell::Quit { Ending::HostQuit } else { failed(CLOSED, "connect again") };
         }
         deaths.retain(|death| death.elapsed() < RESTART_SPAN);
         deaths.push(Instant::now());
         if pump.input_ended || deaths.len() > MAX_RESTARTS {
-            pump.finish(&watch, GOODBYE);
             return failed("the connection to Ebb was lost", "see `ebb status` and `ebb doctor`");
         }
         host = match again(options, &watch, &mut pump) {
             Ok(host) => host,
-            Err(none) => {
-                pump.finish(&watch, GOODBYE);
-                return none.into();
-            }
+            Err(none) => return none.into(),
         };
     }
 }

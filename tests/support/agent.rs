@@ -1,0 +1,235 @@
+//! A client that is a real process, so that it can be killed at any moment.
+
+use std::{
+    collections::HashMap,
+    io::{BufRead, BufReader, Write},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, Stdio},
+    sync::mpsc::{Receiver, RecvTimeoutError, channel},
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+
+use crate::{
+    Place, bin,
+    mcp::{Answer, Calls},
+    ms, procs, wait_for,
+};
+
+/// How long the handshake may take; a bridge may have to start a host first.
+const HANDSHAKE: Duration = Duration::from_secs(40);
+
+/// How a client reaches the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Via {
+    /// It connects to the socket itself (U in the fault catalogue).
+    Socket,
+    /// It starts `ebb connect` (S in the fault catalogue).
+    Bridge,
+}
+
+impl Via {
+    /// Both.
+    pub const BOTH: [Self; 2] = [Self::Socket, Self::Bridge];
+
+    /// For messages.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Socket => "socket",
+            Self::Bridge => "bridge",
+        }
+    }
+}
+
+/// What is special about a client.
+#[derive(Debug, Clone, Default)]
+pub struct AgentOptions {
+    /// The only variables it has; all those of the place when left out.
+    pub environment: Option<Vec<(String, String)>>,
+    /// Its working directory; the place's project when left out.
+    pub folder: Option<PathBuf>,
+    /// It says nothing by itself.
+    pub silent: bool,
+    /// Its bridge finds the host without being told where.
+    pub unguided: bool,
+}
+
+/// A client process. Dropping it kills it.
+pub struct Agent {
+    child: Child,
+    script: Option<ChildStdin>,
+    said: Receiver<Value>,
+    answers: HashMap<u64, Value>,
+    ended: bool,
+    next: u64,
+    name: String,
+}
+
+impl Agent {
+    /// Starts a client of the host at `socket` and shakes hands.
+    #[must_use]
+    pub fn start(place: &Place, socket: &Path, via: Via, name: &str) -> Self {
+        let mut agent = Self::spawn(place, socket, via, name, &AgentOptions::default());
+        agent.shake_hands();
+        agent
+    }
+
+    /// Starts a client; whoever needs its handshake calls [`Agent::shake_hands`].
+    #[must_use]
+    pub fn spawn(place: &Place, socket: &Path, via: Via, name: &str, options: &AgentOptions) -> Self {
+        let mut command = place.command("ebb-test-client");
+        if let Some(environment) = &options.environment {
+            command.env_clear().envs(environment.iter().map(|(name, value)| (name, value)));
+        }
+        if let Some(folder) = &options.folder {
+            command.current_dir(folder);
+        }
+        match via {
+            Via::Socket => command.arg("--socket").arg(socket),
+            Via::Bridge if options.unguided => command.arg("--bridge").arg(bin("ebb")).arg("-"),
+            Via::Bridge => command.arg("--bridge").arg(bin("ebb")).arg(socket),
+        };
+        command.args(["--name", name]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        if options.silent {
+            command.arg("--silent");
+        }
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("a client cannot be started: {error}"));
+        let out = BufReader::new(child.stdout.take().unwrap());
+        let (sender, said) = channel();
+        thread::spawn(move || {
+            for line in out.lines().map_while(Result::ok) {
+                let message = serde_json::from_str(&line).unwrap_or_else(|_| json!({"noise": line}));
+                if sender.send(message).is_err() {
+                    return;
+                }
+            }
+        });
+        let script = child.stdin.take();
+        Self { child, script, said, answers: HashMap::new(), ended: false, next: 1, name: name.to_owned() }
+    }
+
+    /// Waits for the host's `initialize` and answers it.
+    pub fn shake_hands(&mut self) {
+        let answer = self.message(0, HANDSHAKE);
+        answer.unwrap_or_else(|error| panic!("{} cannot shake hands: {error}", self.name));
+        self.script(&json!({"do": "initialized"}));
+    }
+
+    /// What it calls itself.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its process.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The process of its bridge, once it runs.
+    #[must_use]
+    pub fn bridge(&self) -> u32 {
+        let pid = self.pid();
+        wait_for("the bridge runs", Duration::from_secs(10), || {
+            let below = procs::below(pid);
+            let bridge = below.iter().find(|process| process.command.contains(" connect"));
+            bridge.map(|process| process.pid).ok_or_else(|| procs::brief(&below))
+        })
+    }
+
+    /// Sends bytes to the host as they are.
+    pub fn raw(&mut self, text: &str) {
+        self.script(&json!({"raw": text}));
+    }
+
+    /// Says that nothing more comes, and still reads.
+    pub fn half_close(&mut self) {
+        self.script(&json!({"do": "half_close"}));
+    }
+
+    /// Closes the connection and lives on.
+    pub fn close(&mut self) {
+        self.script(&json!({"do": "close"}));
+    }
+
+    /// SIGKILL; returns when that was, once the process is gone and reaped.
+    pub fn kill(&mut self) -> Instant {
+        let began = Instant::now();
+        procs::kill(self.pid());
+        self.child.wait().expect("a killed client ends");
+        began
+    }
+
+    /// Whether the process is still there.
+    pub fn runs(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Waits until the host has ended the connection.
+    pub fn ended(&mut self, deadline: Duration) {
+        let end = Instant::now() + deadline;
+        while !self.ended {
+            self.hear(end).unwrap_or_else(|error| panic!("{}: the connection does not end: {error}", self.name));
+        }
+    }
+
+    fn script(&mut self, step: &Value) {
+        // A client that is dead already hears nothing; its test says so by what it waits for.
+        if let Some(script) = &mut self.script {
+            drop(writeln!(script, "{step}").and_then(|()| script.flush()));
+        }
+    }
+
+    fn message(&mut self, id: u64, deadline: Duration) -> Result<Value, String> {
+        let end = Instant::now() + deadline;
+        loop {
+            if let Some(message) = self.answers.remove(&id) {
+                return Ok(message);
+            }
+            if self.ended {
+                return Err("the connection ended".to_owned());
+            }
+            self.hear(end)?;
+        }
+    }
+
+    fn hear(&mut self, end: Instant) -> Result<(), String> {
+        let message = match self.said.recv_timeout(end.saturating_duration_since(Instant::now())) {
+            Ok(message) => message,
+            Err(RecvTimeoutError::Timeout) => return Err("the time is up".to_owned()),
+            Err(RecvTimeoutError::Disconnected) => return Err("the client process ended".to_owned()),
+        };
+        if message.get("ended").is_some() {
+            self.ended = true;
+        } else if let Some(id) = message["id"].as_u64().filter(|_| message.get("method").is_none()) {
+            self.answers.insert(id, message);
+        }
+        Ok(())
+    }
+}
+
+impl Calls for Agent {
+    fn send(&mut self, tool: &str, arguments: Value) -> u64 {
+        let id = self.next;
+        self.next += 1;
+        self.script(&json!({"id": id, "call": tool, "args": arguments}));
+        id
+    }
+
+    fn answer(&mut self, id: u64, deadline: Duration) -> Result<Answer, String> {
+        self.message(id, deadline).map(|message| Answer::of(&message))
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+        // Its bridge sees the end of its input; whoever cleans up after it must find it gone.
+        std::thread::sleep(ms(1));
+    }
+}

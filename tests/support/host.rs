@@ -1,0 +1,263 @@
+//! A host in a place of its own: `ebb serve` as a real process, killed for real.
+
+use std::{
+    fs::File,
+    io::{BufRead, BufReader},
+    ops::Deref,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::mpsc::{Receiver, channel},
+    thread::{self, panicking},
+    time::{Duration, Instant},
+};
+
+use rustix::process::Signal;
+
+use crate::{Agent, Client, Control, Place, Rows, Via, procs, wait_for};
+
+/// How long a host may take until it listens.
+const START: Duration = Duration::from_secs(30);
+/// How long an orderly end may take.
+const END: Duration = Duration::from_secs(15);
+
+/// What the host is started with.
+#[derive(Debug, Clone, Default)]
+pub struct HostArgs {
+    /// `--browser`.
+    pub browser: Option<PathBuf>,
+    /// `--idle-timeout`, in seconds.
+    pub idle: Option<u64>,
+}
+
+/// A running host. Dropping it ends it in order and checks that nothing of it is left.
+pub struct TestHost {
+    child: Option<Child>,
+    args: HostArgs,
+    /// A killed host cannot clear its run folder; its next start does.
+    killed: bool,
+    place: Place,
+}
+
+impl Deref for TestHost {
+    type Target = Place;
+
+    fn deref(&self) -> &Place {
+        &self.place
+    }
+}
+
+impl TestHost {
+    /// Starts one and waits until it listens.
+    #[must_use]
+    pub fn start() -> Self {
+        Self::with(HostArgs::default())
+    }
+
+    /// The same with arguments.
+    #[must_use]
+    pub fn with(args: HostArgs) -> Self {
+        let mut host = Self { child: None, args, killed: false, place: Place::new() };
+        host.restart();
+        host
+    }
+
+    /// Where clients connect.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
+        self.path().join("run/e.sock")
+    }
+
+    /// Where the command line asks.
+    #[must_use]
+    pub fn control_socket(&self) -> PathBuf {
+        self.path().join("run/e.control.sock")
+    }
+
+    /// History, logs and run folders.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        self.path().join("data")
+    }
+
+    /// The folders of running browsers.
+    #[must_use]
+    pub fn run_folders(&self) -> Vec<String> {
+        procs::names(&self.data().join("run"))
+    }
+
+    /// What it said on standard error.
+    #[must_use]
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.path().join("host.log")).unwrap_or_default()
+    }
+
+    /// Its process.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().expect("the host runs").id()
+    }
+
+    /// The command that serves here.
+    #[must_use]
+    pub fn serve(&self) -> Command {
+        let mut command = self.command("ebb");
+        command.arg("serve").arg("--socket").arg(self.socket()).arg("--data-dir").arg(self.data());
+        if let Some(browser) = &self.args.browser {
+            command.arg("--browser").arg(browser);
+        }
+        if let Some(idle) = self.args.idle {
+            command.args(["--idle-timeout", &idle.to_string()]);
+        }
+        command
+    }
+
+    /// `ebb` with a question about this host.
+    #[must_use]
+    pub fn ebb(&self, words: &[&str]) -> Command {
+        let mut command = self.command("ebb");
+        command.args(words).arg("--socket").arg(self.socket());
+        command
+    }
+
+    /// Starts the host anew; the one before must be gone.
+    pub fn restart(&mut self) {
+        assert!(self.child.is_none(), "the host still runs");
+        let log = File::options().create(true).append(true).open(self.path().join("host.log")).unwrap();
+        let mut command = self.serve();
+        command.env("RUST_LOG", "ebb_core=debug,ebb_host=debug,info");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("ebb serve cannot be started: {error}"));
+        let said = listen(&mut child);
+        let expected = format!("listening on {}", self.socket().display());
+        let first = said.recv_timeout(START);
+        self.child = Some(child);
+        self.killed = false;
+        assert_eq!(first.as_deref(), Ok(expected.as_str()), "the host does not listen; its log:\n{}", self.log());
+    }
+
+    /// SIGKILL; returns when that was, once the process is reaped.
+    pub fn kill(&mut self) -> Instant {
+        let mut child = self.child.take().expect("the host runs");
+        let began = Instant::now();
+        procs::kill(child.id());
+        child.wait().expect("a killed host ends");
+        self.killed = true;
+        began
+    }
+
+    /// SIGTERM; returns how it ended and how long that took.
+    pub fn terminate(&mut self) -> (ExitStatus, Duration) {
+        let mut child = self.child.take().expect("the host runs");
+        let began = Instant::now();
+        procs::signal(child.id(), Signal::TERM);
+        let status = wait_for("the host ends", END, || match child.try_wait() {
+            Ok(Some(status)) => Ok(status),
+            other => Err(format!("{other:?}")),
+        });
+        (status, began.elapsed())
+    }
+
+    /// A client in the test's own process.
+    #[must_use]
+    pub fn client(&self, name: &str) -> Client {
+        Client::connect(&self.socket(), name)
+    }
+
+    /// A client that is a process.
+    #[must_use]
+    pub fn agent(&self, via: Via, name: &str) -> Agent {
+        Agent::start(&self.place, &self.socket(), via, name)
+    }
+
+    /// The place it runs in.
+    #[must_use]
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// The host's API.
+    #[must_use]
+    pub fn control(&self) -> Control {
+        Control::connect(&self.control_socket())
+    }
+
+    /// The host's database.
+    #[must_use]
+    pub fn rows(&self) -> Rows {
+        Rows::open(&self.data())
+    }
+
+    /// The Chromium processes of this host.
+    #[must_use]
+    pub fn chromium(&self) -> Vec<procs::Process> {
+        let is_ours = |process: &procs::Process| process.command.contains("--user-data-dir=") || !process.kind().is_empty();
+        self.processes().into_iter().filter(is_ours).collect()
+    }
+
+    /// The renderers among them.
+    #[must_use]
+    pub fn renderers(&self) -> Vec<procs::Process> {
+        self.chromium().into_iter().filter(|process| process.kind() == "renderer").collect()
+    }
+
+    /// The main process of its one browser.
+    #[must_use]
+    pub fn browser(&self) -> procs::Process {
+        let found = self.chromium();
+        let main = found.iter().find(|process| process.kind().is_empty());
+        main.unwrap_or_else(|| panic!("no browser runs: {}", procs::brief(&found))).clone()
+    }
+
+    /// What lies in folders that must be empty when nothing runs.
+    #[must_use]
+    pub fn files_left(&self) -> Vec<String> {
+        let folders = ["data/run", "tmp"].map(|part| self.path().join(part));
+        folders.iter().flat_map(|folder| procs::names(folder).into_iter().map(|name| shown(folder, &name))).collect()
+    }
+}
+
+fn shown(folder: &Path, name: &str) -> String {
+    folder.join(name).display().to_string()
+}
+
+/// The lines of standard output, read to its end so that the host never blocks on it.
+fn listen(child: &mut Child) -> Receiver<String> {
+    let out = BufReader::new(child.stdout.take().unwrap());
+    let (sender, lines) = channel();
+    thread::spawn(move || {
+        for line in out.lines().map_while(Result::ok) {
+            // Only the first one matters to anybody.
+            drop(sender.send(line));
+        }
+    });
+    lines
+}
+
+impl Drop for TestHost {
+    fn drop(&mut self) {
+        if panicking() {
+            let log = self.log();
+            let tail: Vec<&str> = log.lines().rev().take(60).collect();
+            eprintln!("the end of the host's log:");
+            tail.iter().rev().for_each(|line| eprintln!("  {line}"));
+            if let Some(mut child) = self.child.take() {
+                drop(child.kill());
+                drop(child.wait());
+            }
+            return;
+        }
+        if self.child.is_some() {
+            let (status, _) = self.terminate();
+            assert!(status.success(), "the host ended with {status}");
+        }
+        let left = self.files_left();
+        if self.killed {
+            // The next start would have removed it; a guardian does it at once.
+            left.iter().for_each(|path| eprintln!("a killed host left {path}"));
+        } else {
+            assert!(left.is_empty(), "files are left behind: {left:?}");
+        }
+        let panicked = self.log().lines().filter(|line| line.contains("panicked at")).map(str::to_owned).collect::<Vec<_>>();
+        assert!(panicked.is_empty(), "the host panicked: {panicked:?}");
+    }
+}
