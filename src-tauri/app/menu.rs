@@ -28,7 +28,7 @@ pub(crate) struct LiveMenu {
 
 /// One line that comes and goes.
 enum Entry {
-    Session { row: Row, submenu: Submenu<Wry>, holds: MenuItem<Wry> },
+    Session { row: Row, submenu: Submenu<Wry>, holds: MenuItem<Wry>, end: MenuItem<Wry> },
     Text { click: Click, text: String, item: MenuItem<Wry> },
     Gap(PredefinedMenuItem<Wry>),
 }
@@ -129,8 +129,9 @@ impl Entry {
         if display::has_clipboard() {
             submenu.append(&item(Click::Copy(row.id.clone()), "Copy session ID")?)?;
         }
-        submenu.append(&item(Click::End(row.id.clone()), "End session…")?)?;
-        Ok(Self::Session { row: row.clone(), submenu, holds })
+        let end = item(Click::End(row.id.clone()), end_text(row))?;
+        submenu.append(&end)?;
+        Ok(Self::Session { row: row.clone(), submenu, holds, end })
     }
 
     fn is(&self, want: &Wanted<'_>) -> bool {
@@ -144,12 +145,15 @@ impl Entry {
 
     fn update(&mut self, want: &Wanted<'_>) -> Result<()> {
         match (self, want) {
-            (Self::Session { row, submenu, holds }, Wanted::Session(new)) if row != *new => {
+            (Self::Session { row, submenu, holds, end }, Wanted::Session(new)) if row != *new => {
                 if row.title != new.title {
                     submenu.set_text(escape(&new.title))?;
                 }
                 if row.holds != new.holds {
                     holds.set_text(escape(&new.holds))?;
+                }
+                if row.asks != new.asks {
+                    end.set_text(end_text(new))?;
                 }
                 row.clone_from(new);
             }
@@ -169,6 +173,11 @@ impl Entry {
             Self::Gap(line) => line,
         }
     }
+}
+
+/// Three dots promise a question.
+fn end_text(row: &Row) -> &'static str {
+    if row.asks { "End session…" } else { "End session" }
 }
 
 /// The desktop ticks an item by itself when it is clicked: what is true is set again.

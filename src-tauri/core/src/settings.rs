@@ -119,7 +119,7 @@ pub struct CallSettings {
 
 impl Default for Settings {
     fn default() -> Self {
-        let minutes = |n: u64| Duration::from_secs(n * 60);
+        let minutes = |n: u64| Duration::from_mins(n);
         let mib = |n: u64| n * 1024 * 1024;
         Self {
             sessions: SessionSettings {
@@ -160,9 +160,9 @@ impl Default for Settings {
             },
             calls: CallSettings {
                 action: Duration::from_secs(5),
-                navigation: Duration::from_secs(60),
+                navigation: Duration::from_mins(1),
                 browser_silent: Duration::from_secs(30),
-                call: Duration::from_secs(120),
+                call: Duration::from_mins(2),
             },
         }
     }

@@ -230,7 +230,7 @@ async fn until_idle(manager: &SessionManager, after: Duration) {
     let mut events = manager.subscribe();
     loop {
         let idle = manager.clients().is_empty() && manager.list().is_empty();
-        let wait = if idle { after } else { Duration::from_secs(3600) };
+        let wait = if idle { after } else { Duration::from_hours(1) };
         tokio::select! {
             event = events.recv() => {
                 if matches!(event, Err(tokio::sync::broadcast::error::RecvError::Closed)) {

@@ -59,11 +59,7 @@ pub(super) enum How {
 impl How {
     /// How an entry ends whose time is up.
     pub(super) fn after<P>(entry: &Entry<P>, settings: &CursorSettings) -> Self {
-        if entry.too_old(settings) {
-            Self::TooOld
-        } else {
-            Self::Unread
-        }
+        if entry.too_old(settings) { Self::TooOld } else { Self::Unread }
     }
 
     fn tell(self, tool: &str, settings: &CursorSettings) -> Error {
@@ -96,12 +92,7 @@ pub(super) struct Arena<P> {
 
 impl<P> Default for Arena<P> {
     fn default() -> Self {
-        Self {
-            entries: HashMap::new(),
-            by_reading: BTreeMap::new(),
-            bytes: 0,
-            ended: VecDeque::new(),
-        }
+        Self { entries: HashMap::new(), by_reading: BTreeMap::new(), bytes: 0, ended: VecDeque::new() }
     }
 }
 
@@ -127,9 +118,7 @@ impl<P> Arena<P> {
         let mut freed = 0;
         for cursor in self.by_reading.values() {
             let count = self.entries.len() - victims.len();
-            if count < settings.max_per_session
-                && self.bytes - freed + bytes <= settings.max_session_bytes
-            {
+            if count < settings.max_per_session && self.bytes - freed + bytes <= settings.max_session_bytes {
                 break;
             }
             freed += self.entries.get(cursor).map_or(0, Entry::bytes);
@@ -139,43 +128,19 @@ impl<P> Arena<P> {
     }
 
     /// Remembers how a cursor ended.
-    pub(super) fn bury(
-        &mut self,
-        cursor: CursorId,
-        entry: &Entry<P>,
-        how: How,
-        now: Duration,
-        keep: Duration,
-    ) {
-        while self.ended.len() >= MAX_ENDED
-            || self
-                .ended
-                .front()
-                .is_some_and(|ended| ended.at + keep <= now)
-        {
+    pub(super) fn bury(&mut self, cursor: CursorId, entry: &Entry<P>, how: How, now: Duration, keep: Duration) {
+        while self.ended.len() >= MAX_ENDED || self.ended.front().is_some_and(|ended| ended.at + keep <= now) {
             self.ended.pop_front();
         }
-        self.ended.push_back(Ended {
-            cursor,
-            tool: entry.outline.tool.clone(),
-            how,
-            at: now,
-        });
+        self.ended.push_back(Ended { cursor, tool: entry.outline.tool.clone(), how, at: now });
     }
 
     /// What the owner is told about a cursor that is not live.
-    pub(super) fn obituary(
-        &self,
-        cursor: &CursorId,
-        now: Duration,
-        settings: &CursorSettings,
-    ) -> Error {
+    pub(super) fn obituary(&self, cursor: &CursorId, now: Duration, settings: &CursorSettings) -> Error {
         self.ended
             .iter()
             .rev()
             .find(|ended| ended.cursor == *cursor && ended.at + settings.tombstone > now)
-            .map_or_else(errors::unknown, |ended| {
-                ended.how.tell(&ended.tool, settings)
-            })
+            .map_or_else(errors::unknown, |ended| ended.how.tell(&ended.tool, settings))
     }
 }

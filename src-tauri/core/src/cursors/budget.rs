@@ -82,18 +82,8 @@ mod tests {
 
     #[test]
     fn characters_and_texts_agree() {
-        for text in [
-            "plain",
-            "Größe",
-            "漢字かな",
-            "🦀 mixed ü 漢",
-            "\u{7ff}\u{800}\u{ffff}\u{10000}",
-        ] {
-            assert_eq!(
-                weigh(text),
-                text.chars().map(weigh_char).sum::<u64>(),
-                "{text}"
-            );
+        for text in ["plain", "Größe", "漢字かな", "🦀 mixed ü 漢", "\u{7ff}\u{800}\u{ffff}\u{10000}"] {
+            assert_eq!(weigh(text), text.chars().map(weigh_char).sum::<u64>(), "{text}");
             assert!(weigh(text) >= text.len() as u64, "{text}");
         }
     }
@@ -106,10 +96,7 @@ mod tests {
         assert_eq!(page_tokens("t", Some(i64::MAX)), Ok(Some(20_000)));
         for bad in [0, -1, i64::MIN] {
             let error = page_tokens("browser_snapshot", Some(bad)).err();
-            assert_eq!(
-                error.as_ref().map(|error| error.code),
-                Some(crate::Code::InvalidArguments)
-            );
+            assert_eq!(error.as_ref().map(|error| error.code), Some(crate::Code::InvalidArguments));
             assert_eq!(
                 error.map(|error| error.message).unwrap_or_default(),
                 "Invalid arguments for tool \"browser_snapshot\":\n✖ Too small: expected number to be >=1\n  → at max_tokens"

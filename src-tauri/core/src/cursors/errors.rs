@@ -14,33 +14,19 @@ pub(super) fn unknown() -> Error {
 /// Nobody read it for its time to live.
 pub(super) fn expired(tool: &str, ttl: Duration) -> Error {
     let kept = words::duration(ttl);
-    Error::new(
-        Code::CursorExpired,
-        format!("Cursor expired: it was not read for {kept}"),
-    )
-    .next(again(tool))
+    Error::new(Code::CursorExpired, format!("Cursor expired: it was not read for {kept}")).next(again(tool))
 }
 
 /// It reached the age that no cursor outlives.
 pub(super) fn too_old(tool: &str, max_age: Duration) -> Error {
     let age = words::duration(max_age);
-    Error::new(
-        Code::CursorExpired,
-        format!("Cursor expired: no result is kept longer than {age}"),
-    )
-    .next(again(tool))
+    Error::new(Code::CursorExpired, format!("Cursor expired: no result is kept longer than {age}")).next(again(tool))
 }
 
 /// Newer cursors of the same session took its place.
 pub(super) fn evicted(tool: &str) -> Error {
-    Error::new(
-        Code::CursorEvicted,
-        "Cursor evicted: newer results of this session took its place",
-    )
-    .next(format!(
-        "{} Close cursors you no longer need with cursor_close.",
-        again(tool)
-    ))
+    Error::new(Code::CursorEvicted, "Cursor evicted: newer results of this session took its place")
+        .next(format!("{} Close cursors you no longer need with cursor_close.", again(tool)))
 }
 
 fn again(tool: &str) -> String {
@@ -59,50 +45,31 @@ pub(super) fn over_session(bytes: u64, limit: u64) -> Error {
         words::size(bytes),
         words::size(limit)
     );
-    Error::new(Code::LimitReached, message)
-        .next("Ask the tool for less, or let it write to a file with filename.")
+    Error::new(Code::LimitReached, message).next("Ask the tool for less, or let it write to a file with filename.")
 }
 
 /// All cursors of all sessions together are at their limit.
 pub(super) fn over_total(limit: u64) -> Error {
-    let message = format!(
-        "The cursors of all sessions are at their limit of {}",
-        words::size(limit)
-    );
-    Error::new(Code::LimitReached, message)
-        .next("Close cursors with cursor_close {\"all\":true}, then call again.")
+    let message = format!("The cursors of all sessions are at their limit of {}", words::size(limit));
+    Error::new(Code::LimitReached, message).next("Close cursors with cursor_close {\"all\":true}, then call again.")
 }
 
 /// A result that no index can address.
 pub(super) fn too_large() -> Error {
-    Error::new(
-        Code::LimitReached,
-        "This result is too large to be kept as a cursor",
-    )
-    .next("Ask the tool for less, or let it write to a file with filename.")
+    Error::new(Code::LimitReached, "This result is too large to be kept as a cursor")
+        .next("Ask the tool for less, or let it write to a file with filename.")
 }
 
 /// `offset` names no unit of the cursor.
 pub(super) fn out_of_range(cursor: &str, offset: i64, unit: Unit, total: u32) -> Error {
-    let message = format!(
-        "offset {offset} is out of range: this cursor has {}",
-        all(unit, total)
-    );
+    let message = format!("offset {offset} is out of range: this cursor has {}", all(unit, total));
     Error::new(Code::PageOutOfRange, message).next(start(cursor))
 }
 
 /// There is nothing after, or before, what was read last.
 pub(super) fn no_more(cursor: &str, forward: bool, unit: Unit, total: u32) -> Error {
-    let side = if forward {
-        "after the last"
-    } else {
-        "before the first"
-    };
-    let message = format!(
-        "No page {side} {}: this cursor has {}",
-        unit.one(),
-        all(unit, total)
-    );
+    let side = if forward { "after the last" } else { "before the first" };
+    let message = format!("No page {side} {}: this cursor has {}", unit.one(), all(unit, total));
     Error::new(Code::PageOutOfRange, message).next(start(cursor))
 }
 
@@ -122,9 +89,5 @@ pub(super) fn invalid(tool: &str, problem: &str, field: &str) -> Error {
 
 /// A number below its minimum.
 pub(super) fn too_small(tool: &str, field: &str, minimum: i64) -> Error {
-    invalid(
-        tool,
-        &format!("Too small: expected number to be >={minimum}"),
-        field,
-    )
+    invalid(tool, &format!("Too small: expected number to be >={minimum}"), field)
 }

@@ -29,22 +29,12 @@ impl Selection {
             };
             return Err(errors::invalid(TOOL, problem, "fields"));
         }
-        if let Some((at, _)) = names
-            .iter()
-            .enumerate()
-            .find(|(_, name)| !outline.names.contains(name))
-        {
-            let known: Vec<String> = outline
-                .names
-                .iter()
-                .map(|name| format!("\"{name}\""))
-                .collect();
+        if let Some((at, _)) = names.iter().enumerate().find(|(_, name)| !outline.names.contains(name)) {
+            let known: Vec<String> = outline.names.iter().map(|name| format!("\"{name}\"")).collect();
             let problem = format!("Invalid option: expected one of {}", known.join("|"));
             return Err(errors::invalid(TOOL, &problem, &format!("fields[{at}]")));
         }
-        Ok(Some(Self {
-            names: names.to_vec(),
-        }))
+        Ok(Some(Self { names: names.to_vec() }))
     }
 
     /// `{"url":"...","status":200}`: the chosen fields that the item has.
@@ -53,13 +43,7 @@ impl Selection {
         let members: Vec<String> = self
             .names
             .iter()
-            .filter_map(|name| {
-                Some(format!(
-                    "{}:{}",
-                    Value::from(name.as_str()),
-                    value.get(name)?
-                ))
-            })
+            .filter_map(|name| Some(format!("{}:{}", Value::from(name.as_str()), value.get(name)?)))
             .collect();
         format!("{{{}}}", members.join(","))
     }
@@ -78,18 +62,11 @@ impl Reading<'_> {
         let mut spent = 0;
         let (mut from, mut to) = match start {
             Start::From(spot) => (spot.unit, spot.unit),
-            Start::To(spot) => (
-                spot.unit + u32::from(spot.is_inside()),
-                spot.unit + u32::from(spot.is_inside()),
-            ),
+            Start::To(spot) => (spot.unit + u32::from(spot.is_inside()), spot.unit + u32::from(spot.is_inside())),
         };
         let forward = matches!(start, Start::From(_));
         'page: while if forward { to < total } else { from > 0 } {
-            let batch = if forward {
-                to..(to + BATCH).min(total)
-            } else {
-                from.saturating_sub(BATCH)..from
-            };
+            let batch = if forward { to..(to + BATCH).min(total) } else { from.saturating_sub(BATCH)..from };
             let objects = self.units(Column::Fields, batch.start, batch.end).await?;
             let mut objects: Vec<&str> = objects.as_str().split('\n').collect();
             if !forward {
@@ -113,10 +90,7 @@ impl Reading<'_> {
         if !forward {
             lines.reverse();
         }
-        let span = Span {
-            from: Spot::before(from),
-            to: Spot::before(to),
-        };
+        let span = Span { from: Spot::before(from), to: Spot::before(to) };
         self.finish(span, lines.join("\n"), &selection.argument())
     }
 

@@ -4,8 +4,8 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Body, Cursors, Frozen, NewCursor, Outline, Page, Span, Spot, budget, more, more::Continue,
-    page::assemble, plan, source::Source,
+    Body, Cursors, Frozen, NewCursor, Outline, Page, Span, Spot, budget, more, more::Continue, page::assemble, plan,
+    source::Source,
 };
 use crate::{Error, Result, ids::SessionId};
 
@@ -32,11 +32,7 @@ impl Cursors {
             Err(error) => return unreadable(error),
         };
         // Header and footer are on this page only; the items give way, but never below half a page.
-        let around = header
-            .iter()
-            .chain(&footer)
-            .map(|text| budget::weigh(text) + 2)
-            .sum::<u64>();
+        let around = header.iter().chain(&footer).map(|text| budget::weigh(text) + 2).sum::<u64>();
         let room = budget.saturating_sub(around).max(budget / 2);
         let source = Source::Local(&frozen.payload);
         let span = match plan::forward(&frozen.outline.text, &source, Spot::default(), room).await {
@@ -54,12 +50,7 @@ impl Cursors {
         let showing = more::showing(&frozen.outline, span);
         let numbers = Numbers::of(&frozen.outline, span);
         match self.keep(session, gate, frozen, span, budget).await {
-            Ok((closing, meta)) => Page {
-                text,
-                more: vec![showing, closing],
-                next: Vec::new(),
-                meta: Some(meta),
-            },
+            Ok((closing, meta)) => Page { text, more: vec![showing, closing], next: Vec::new(), meta: Some(meta) },
             Err(error) => cut(text, showing, &numbers, error),
         }
     }
@@ -73,17 +64,11 @@ impl Cursors {
         budget: u64,
     ) -> Result<(String, serde_json::Value)> {
         let total = frozen.outline.total();
-        let view = self
-            .store
-            .create(session, gate, NewCursor { frozen, read })
-            .await?;
+        let view = self.store.create(session, gate, NewCursor { frozen, read }).await?;
         let found = self.store.find(session, &view.id)?;
         let next = Continue::after(read, total);
         let closing = more::closing(&view.id, &next, "", true, self.settings.ttl);
-        Ok((
-            closing,
-            more::meta(&view.id, &found.outline, read, budget, found.expires_in),
-        ))
+        Ok((closing, more::meta(&view.id, &found.outline, read, budget, found.expires_in)))
     }
 }
 
@@ -91,43 +76,19 @@ impl Cursors {
 fn weight(body: &Body) -> u64 {
     match body {
         Body::Text { text } => budget::weigh(text),
-        Body::List {
-            header,
-            items,
-            footer,
-            ..
-        } => {
-            let around = header
-                .iter()
-                .chain(footer)
-                .map(|text| budget::weigh(text) + 2)
-                .sum::<u64>();
-            around
-                + items
-                    .iter()
-                    .map(|item| budget::weigh(item) + 1)
-                    .sum::<u64>()
+        Body::List { header, items, footer, .. } => {
+            let around = header.iter().chain(footer).map(|text| budget::weigh(text) + 2).sum::<u64>();
+            around + items.iter().map(|item| budget::weigh(item) + 1).sum::<u64>()
         }
     }
 }
 
-fn freeze(
-    tool: &str,
-    fingerprint: &str,
-    body: Body,
-) -> Result<(Frozen, Option<String>, Option<String>)> {
+fn freeze(tool: &str, fingerprint: &str, body: Body) -> Result<(Frozen, Option<String>, Option<String>)> {
     match body {
         Body::Text { text } => Ok((Frozen::text(tool, fingerprint, text)?, None, None)),
-        Body::List {
-            header,
-            items,
-            footer,
-            fields,
-        } => Ok((
-            Frozen::list(tool, fingerprint, &items, fields.as_deref())?,
-            header,
-            footer,
-        )),
+        Body::List { header, items, footer, fields } => {
+            Ok((Frozen::list(tool, fingerprint, &items, fields.as_deref())?, header, footer))
+        }
     }
 }
 
@@ -140,12 +101,7 @@ struct Numbers {
 
 impl Numbers {
     fn of(outline: &Outline, span: Span) -> Self {
-        Self {
-            unit: outline.unit.many(),
-            total: outline.total(),
-            from: span.first_unit(),
-            to: span.last_unit(),
-        }
+        Self { unit: outline.unit.many(), total: outline.total(), from: span.first_unit(), to: span.last_unit() }
     }
 }
 
@@ -162,12 +118,7 @@ fn cut(text: String, showing: String, numbers: &Numbers, error: Error) -> Page {
         "code": error.code,
     });
     let more = vec![showing, format!("- The rest is cut off: {}", error.message)];
-    Page {
-        text,
-        more,
-        next: error.next.into_iter().collect(),
-        meta: Some(meta),
-    }
+    Page { text, more, next: error.next.into_iter().collect(), meta: Some(meta) }
 }
 
 /// A result that could not even be cut.

@@ -95,11 +95,7 @@ impl UnitIndex {
     pub(super) fn start(&self, unit: u32) -> u32 {
         match unit.checked_sub(1) {
             None => self.first,
-            Some(before) => self
-                .marks
-                .get(before as usize)
-                .or(self.marks.last())
-                .map_or(self.first, |mark| mark.byte),
+            Some(before) => self.marks.get(before as usize).or(self.marks.last()).map_or(self.first, |mark| mark.byte),
         }
     }
 
@@ -113,11 +109,9 @@ impl UnitIndex {
     pub(super) fn weight_before(&self, unit: u32) -> u64 {
         match unit.checked_sub(1) {
             None => 0,
-            Some(before) => self
-                .marks
-                .get(before as usize)
-                .or(self.marks.last())
-                .map_or(0, |mark| u64::from(mark.weight)),
+            Some(before) => {
+                self.marks.get(before as usize).or(self.marks.last()).map_or(0, |mark| u64::from(mark.weight))
+            }
         }
     }
 
@@ -129,24 +123,16 @@ impl UnitIndex {
     /// The largest `to` for which units `from..to` weigh at most `budget`.
     pub(super) fn fit_forward(&self, from: u32, budget: u64) -> u32 {
         let limit = self.weight_before(from) + budget;
-        let ends = self
-            .marks
-            .partition_point(|mark| u64::from(mark.weight) <= limit) as u32;
+        let ends = self.marks.partition_point(|mark| u64::from(mark.weight) <= limit) as u32;
         ends.max(from)
     }
 
     /// The smallest `from` for which units `from..to` weigh at most `budget`.
     pub(super) fn fit_backward(&self, to: u32, budget: u64) -> u32 {
-        let Some(limit) = self
-            .weight_before(to)
-            .checked_sub(budget)
-            .filter(|limit| *limit > 0)
-        else {
+        let Some(limit) = self.weight_before(to).checked_sub(budget).filter(|limit| *limit > 0) else {
             return 0;
         };
-        let ends = self
-            .marks
-            .partition_point(|mark| u64::from(mark.weight) < limit) as u32;
+        let ends = self.marks.partition_point(|mark| u64::from(mark.weight) < limit) as u32;
         (ends + 1).min(to)
     }
 }
@@ -223,12 +209,7 @@ impl Frozen {
         if text.len() > MAX_PAYLOAD {
             return Err(errors::too_large());
         }
-        let feeds = text
-            .strip_suffix('\n')
-            .unwrap_or(&text)
-            .bytes()
-            .filter(|byte| *byte == b'\n')
-            .count();
+        let feeds = text.strip_suffix('\n').unwrap_or(&text).bytes().filter(|byte| *byte == b'\n').count();
         let mut index = IndexWriter::new(0, feeds + 1);
         let mut rest = text.as_str();
         for _ in 0..feeds {
@@ -238,10 +219,7 @@ impl Frozen {
         }
         index.push(rest, false);
         let outline = outline(tool, fingerprint, Unit::Lines, index.finish(), text.len());
-        Ok(Self {
-            payload: Arc::new(Payload(text.into_boxed_str())),
-            outline,
-        })
+        Ok(Self { payload: Arc::new(Payload(text.into_boxed_str())), outline })
     }
 
     /// Freezes a list; its units are its items, whatever line feeds they contain. `fields` counts
@@ -249,12 +227,7 @@ impl Frozen {
     ///
     /// # Errors
     /// `LimitReached` above 1 GiB.
-    pub fn list(
-        tool: &str,
-        fingerprint: &str,
-        items: &[String],
-        fields: Option<&[Value]>,
-    ) -> Result<Self> {
+    pub fn list(tool: &str, fingerprint: &str, items: &[String], fields: Option<&[Value]>) -> Result<Self> {
         let length: usize = items.iter().map(|item| item.len() + 1).sum();
         if length > MAX_PAYLOAD {
             return Err(errors::too_large());
@@ -284,10 +257,7 @@ impl Frozen {
             outline.fields = Some(index);
             outline.names = names;
         }
-        Ok(Self {
-            payload: Arc::new(Payload(payload.into_boxed_str())),
-            outline,
-        })
+        Ok(Self { payload: Arc::new(Payload(payload.into_boxed_str())), outline })
     }
 }
 
@@ -312,11 +282,7 @@ fn write_fields(payload: &mut String, fields: &[Value]) -> (UnitIndex, Vec<Strin
         if payload.len() > MAX_PAYLOAD {
             break;
         }
-        for name in value
-            .as_object()
-            .into_iter()
-            .flat_map(serde_json::Map::keys)
-        {
+        for name in value.as_object().into_iter().flat_map(serde_json::Map::keys) {
             if !names.contains(name) {
                 names.push(name.clone());
             }
@@ -343,13 +309,7 @@ struct IndexWriter {
 
 impl IndexWriter {
     fn new(first: u32, units: usize) -> Self {
-        Self {
-            first,
-            byte: first,
-            weight: 0,
-            ascii: true,
-            marks: Vec::with_capacity(units),
-        }
+        Self { first, byte: first, weight: 0, ascii: true, marks: Vec::with_capacity(units) }
     }
 
     fn push(&mut self, unit: &str, more: bool) {
@@ -357,17 +317,10 @@ impl IndexWriter {
         self.ascii &= unit.is_ascii();
         self.byte += unit.len() as u32 + u32::from(more);
         self.weight += weight + u32::from(more);
-        self.marks.push(Mark {
-            byte: self.byte,
-            weight: self.weight,
-        });
+        self.marks.push(Mark { byte: self.byte, weight: self.weight });
     }
 
     fn finish(self) -> UnitIndex {
-        UnitIndex {
-            first: self.first,
-            ascii: self.ascii,
-            marks: self.marks.into_boxed_slice(),
-        }
+        UnitIndex { first: self.first, ascii: self.ascii, marks: self.marks.into_boxed_slice() }
     }
 }

@@ -20,25 +20,15 @@ pub struct Cursors {
 
 impl std::fmt::Debug for Cursors {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Cursors")
-            .field("store", &self.store.kind())
-            .finish_non_exhaustive()
+        f.debug_struct("Cursors").field("store", &self.store.kind()).finish_non_exhaustive()
     }
 }
 
 impl Cursors {
     /// Cursors in `store`, which was given the same settings.
     #[must_use]
-    pub fn new(
-        store: Arc<dyn CursorStore>,
-        settings: CursorSettings,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
-        Self {
-            store,
-            settings,
-            clock,
-        }
+    pub fn new(store: Arc<dyn CursorStore>, settings: CursorSettings, clock: Arc<dyn Clock>) -> Self {
+        Self { store, settings, clock }
     }
 
     /// The store.
@@ -62,11 +52,7 @@ impl Cursors {
         }
         let mut text = String::new();
         for cursor in cursors {
-            let unit = if cursor.items == 1 {
-                cursor.unit.trim_end_matches('s')
-            } else {
-                &cursor.unit
-            };
+            let unit = if cursor.items == 1 { cursor.unit.trim_end_matches('s') } else { &cursor.unit };
             let separator = if text.is_empty() { "" } else { "\n" };
             // Writing to a string cannot fail.
             write!(
@@ -101,9 +87,7 @@ impl Cursors {
 
     /// A page's budget in quarters of a token.
     pub(super) fn quarters(&self, max_tokens: Option<u32>) -> u64 {
-        u64::from(budget::clamp(
-            max_tokens.unwrap_or(self.settings.page_tokens),
-        )) * 4
+        u64::from(budget::clamp(max_tokens.unwrap_or(self.settings.page_tokens))) * 4
     }
 }
 
@@ -113,9 +97,5 @@ fn closed(freed: CursorFreed) -> String {
     if freed.count == 0 {
         return NONE_OPEN.to_owned();
     }
-    format!(
-        "Closed {} ({})",
-        words::counted(u64::from(freed.count), "cursor", "cursors"),
-        words::size(freed.bytes)
-    )
+    format!("Closed {} ({})", words::counted(u64::from(freed.count), "cursor", "cursors"), words::size(freed.bytes))
 }

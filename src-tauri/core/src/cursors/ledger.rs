@@ -44,17 +44,11 @@ pub struct Released<P> {
 
 impl<P> Released<P> {
     const fn nothing() -> Self {
-        Self {
-            freed: CursorFreed { count: 0, bytes: 0 },
-            payloads: Vec::new(),
-        }
+        Self { freed: CursorFreed { count: 0, bytes: 0 }, payloads: Vec::new() }
     }
 
     fn add(&mut self, entry: Entry<P>) {
-        self.freed += CursorFreed {
-            count: 1,
-            bytes: entry.bytes(),
-        };
+        self.freed += CursorFreed { count: 1, bytes: entry.bytes() };
         self.payloads.push(entry.payload);
     }
 }
@@ -84,9 +78,7 @@ pub struct Ledger<P> {
 
 impl<P> std::fmt::Debug for Ledger<P> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Ledger")
-            .field("usage", &self.usage(None))
-            .finish_non_exhaustive()
+        f.debug_struct("Ledger").field("usage", &self.usage(None)).finish_non_exhaustive()
     }
 }
 
@@ -141,12 +133,8 @@ impl<P> Ledger<P> {
         if gate.is_cancelled() {
             return Err(errors::session_ended());
         }
-        let (victims, victim_bytes) = shard
-            .arenas
-            .get(session)
-            .map_or_else(Default::default, |arena| {
-                arena.victims(bytes, &self.settings)
-            });
+        let (victims, victim_bytes) =
+            shard.arenas.get(session).map_or_else(Default::default, |arena| arena.victims(bytes, &self.settings));
         let cap = self.settings.max_total_bytes;
         self.bytes
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |held| {
@@ -155,8 +143,7 @@ impl<P> Ledger<P> {
             .map_err(|_| errors::over_total(cap))?;
         for victim in &victims {
             evicted.payloads.reserve(victims.len());
-            if let Some(entry) = shard.end(session, victim, Some(How::Evicted), now, &self.settings)
-            {
+            if let Some(entry) = shard.end(session, victim, Some(How::Evicted), now, &self.settings) {
                 evicted.add(entry);
             }
         }
@@ -195,12 +182,7 @@ impl<P> Ledger<P> {
     ///
     /// # Errors
     /// Those of [`find`](Self::find).
-    pub fn renew(
-        &self,
-        session: &SessionId,
-        cursor: &CursorId,
-        read: Option<Span>,
-    ) -> Result<Duration> {
+    pub fn renew(&self, session: &SessionId, cursor: &CursorId, read: Option<Span>) -> Result<Duration> {
         let now = self.clock.now();
         let mut shard = self.shard(session).lock();
         let entry = shard.renew(session, cursor, now, self.next_serial(), &self.settings)?;
@@ -222,10 +204,7 @@ impl<P> Ledger<P> {
             shard.get(session, cursor, now, &self.settings)?;
             vec![cursor.clone()]
         } else {
-            shard
-                .arenas
-                .get(session)
-                .map_or_else(Vec::new, |arena| arena.entries.keys().cloned().collect())
+            shard.arenas.get(session).map_or_else(Vec::new, |arena| arena.entries.keys().cloned().collect())
         };
         for cursor in &cursors {
             if let Some(entry) = shard.remove(session, cursor) {
@@ -241,10 +220,7 @@ impl<P> Ledger<P> {
         let mut released = Released::nothing();
         let mut shard = self.shard(session).lock();
         let arena = shard.remove_session(session);
-        for entry in arena
-            .into_iter()
-            .flat_map(|arena| arena.entries.into_values())
-        {
+        for entry in arena.into_iter().flat_map(|arena| arena.entries.into_values()) {
             released.add(entry);
         }
         self.subtract(released.freed);
@@ -278,13 +254,10 @@ impl<P> Ledger<P> {
             };
         };
         let shard = self.shard(session).lock();
-        shard
-            .arenas
-            .get(session)
-            .map_or_else(CursorFreed::default, |arena| CursorFreed {
-                count: arena.entries.len() as u32,
-                bytes: arena.bytes,
-            })
+        shard.arenas.get(session).map_or_else(CursorFreed::default, |arena| CursorFreed {
+            count: arena.entries.len() as u32,
+            bytes: arena.bytes,
+        })
     }
 
     /// The session's cursors, oldest first.
@@ -294,16 +267,9 @@ impl<P> Ledger<P> {
         let Some(arena) = shard.arenas.get(session) else {
             return Vec::new();
         };
-        let mut entries: Vec<_> = arena
-            .entries
-            .iter()
-            .filter(|(_, entry)| entry.expires > now)
-            .collect();
+        let mut entries: Vec<_> = arena.entries.iter().filter(|(_, entry)| entry.expires > now).collect();
         entries.sort_unstable_by_key(|(_, entry)| entry.serial);
-        entries
-            .into_iter()
-            .map(|(id, entry)| view(session, id, entry, now))
-            .collect()
+        entries.into_iter().map(|(id, entry)| view(session, id, entry, now)).collect()
     }
 }
 

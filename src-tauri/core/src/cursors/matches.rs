@@ -40,12 +40,7 @@ struct Windows {
 
 impl Reading<'_> {
     /// A page of matches.
-    pub(super) async fn matches(
-        &self,
-        search: &Search,
-        selection: Option<&Selection>,
-        start: Start,
-    ) -> Result<Page> {
+    pub(super) async fn matches(&self, search: &Search, selection: Option<&Selection>, start: Start) -> Result<Page> {
         let (range, forward) = match start {
             Start::From(spot) => (spot.unit..self.outline().total(), true),
             Start::To(spot) => (0..spot.unit, false),
@@ -60,12 +55,7 @@ impl Reading<'_> {
         let until = self.cursors.clock.now() + DEADLINE;
         let time_up = || self.cursors.clock.now() >= until;
         let side = if forward { range.start } else { range.end };
-        let mut scan = Scan {
-            forward,
-            hits: Vec::new(),
-            looked: side..side,
-            cut_short: false,
-        };
+        let mut scan = Scan { forward, hits: Vec::new(), looked: side..side, cut_short: false };
         while scan.looked.len() < range.len() && !scan.cut_short {
             let batch = if forward {
                 scan.looked.end..batch_end(index, scan.looked.end, range.end)
@@ -108,23 +98,14 @@ impl Reading<'_> {
     }
 
     /// Prints as many matches with their context as fit, from the side where reading begins.
-    async fn windows(
-        &self,
-        search: &Search,
-        selection: Option<&Selection>,
-        scan: &Scan,
-    ) -> Result<Windows> {
-        let mut windows = Windows {
-            lines: Vec::new(),
-            shown: 0,
-        };
+    async fn windows(&self, search: &Search, selection: Option<&Selection>, scan: &Scan) -> Result<Windows> {
+        let mut windows = Windows { lines: Vec::new(), shown: 0 };
         let mut printed: Option<Range<u32>> = None;
         let mut spent = 0;
         let count = scan.hits.len();
         for step in 0..count {
             let hit = scan.hits[if scan.forward { step } else { count - 1 - step }];
-            let mut window = hit.saturating_sub(search.context)
-                ..(hit + search.context + 1).min(self.outline().total());
+            let mut window = hit.saturating_sub(search.context)..(hit + search.context + 1).min(self.outline().total());
             // What an earlier match already showed is not shown again.
             if let Some(printed) = &printed {
                 if scan.forward {
@@ -163,25 +144,12 @@ impl Reading<'_> {
     }
 
     /// `7: text` for a match, `7- text` for context; large units as an excerpt.
-    async fn print(
-        &self,
-        search: &Search,
-        selection: Option<&Selection>,
-        scan: &Scan,
-        unit: u32,
-    ) -> Result<String> {
-        let mark = if scan.hits.binary_search(&unit).is_ok() {
-            ':'
-        } else {
-            '-'
-        };
+    async fn print(&self, search: &Search, selection: Option<&Selection>, scan: &Scan, unit: u32) -> Result<String> {
+        let mark = if scan.hits.binary_search(&unit).is_ok() { ':' } else { '-' };
         let number = unit + 1;
         if let Some(selection) = selection {
             let object = self.units(Column::Fields, unit, unit + 1).await?;
-            return Ok(format!(
-                "{number}{mark} {}",
-                self.fit(selection.print(object.as_str()))
-            ));
+            return Ok(format!("{number}{mark} {}", self.fit(selection.print(object.as_str()))));
         }
         let chunk = self.units(Column::Text, unit, unit + 1).await?;
         let text = self.matchable(chunk.as_str());
@@ -193,15 +161,8 @@ impl Reading<'_> {
             Look::Found(around) => around.start,
             Look::Nothing | Look::TimeUp => 0,
         };
-        let start = text[..around]
-            .char_indices()
-            .rev()
-            .nth(AROUND - 1)
-            .map_or(0, |(at, _)| at);
-        let end = text[around..]
-            .char_indices()
-            .nth(2 * AROUND)
-            .map_or(text.len(), |(at, _)| around + at);
+        let start = text[..around].char_indices().rev().nth(AROUND - 1).map_or(0, |(at, _)| at);
+        let end = text[around..].char_indices().nth(2 * AROUND).map_or(text.len(), |(at, _)| around + at);
         let before = text[..start].chars().count() as u32;
         let last = before + text[start..end].chars().count() as u32;
         let part = part(self.outline().unit.one(), number, before + 1, last);
@@ -218,10 +179,7 @@ impl Reading<'_> {
         let outline = self.outline();
         let (unit, total) = (outline.unit, outline.total());
         // A search does not move the place where plain reading goes on.
-        let expires_in = self
-            .cursors
-            .store
-            .remember(self.session, self.cursor, self.found.last)?;
+        let expires_in = self.cursors.store.remember(self.session, self.cursor, self.found.last)?;
         let next = scan.next(windows.shown, total);
         let mut also = search.arguments();
         if let Some(selection) = selection {
@@ -231,29 +189,17 @@ impl Reading<'_> {
         let place = if scan.looked == (0..total) {
             String::new()
         } else {
-            format!(
-                " in {} {}-{}",
-                unit.many(),
-                number(scan.looked.start + 1),
-                number(scan.looked.end)
-            )
+            format!(" in {} {}-{}", unit.many(), number(scan.looked.start + 1), number(scan.looked.end))
         };
         let pattern = search.pattern();
         let found = words::counted(scan.hits.len() as u64, "match", "matches");
         let text = if scan.hits.is_empty() {
             format!("No matches found for /{pattern}/{place}.")
         } else {
-            format!(
-                "Found {found} for /{pattern}/{place}:\n\n{}",
-                windows.join(search.context > 0)
-            )
+            format!("Found {found} for /{pattern}/{place}:\n\n{}", windows.join(search.context > 0))
         };
         let time = if scan.cut_short {
-            format!(
-                "; time was up after {} {}",
-                number(scan.looked.len() as u32),
-                unit.many()
-            )
+            format!("; time was up after {} {}", number(scan.looked.len() as u32), unit.many())
         } else {
             String::new()
         };
@@ -276,12 +222,7 @@ impl Reading<'_> {
             "expiresInSeconds": expires_in.as_secs(),
         });
         let closing = more::closing(self.cursor, &next, &also, false, self.cursors.settings.ttl);
-        Ok(Page {
-            text,
-            more: vec![showing, closing],
-            next: Vec::new(),
-            meta: Some(meta),
-        })
+        Ok(Page { text, more: vec![showing, closing], next: Vec::new(), meta: Some(meta) })
     }
 }
 
@@ -289,21 +230,13 @@ impl Scan {
     /// Where the next match is that is not on the page, else where the search stopped.
     fn next(&self, shown: usize, total: u32) -> Continue {
         let count = self.hits.len();
-        let hit = if self.forward {
-            self.hits.get(shown)
-        } else {
-            self.hits[..count - shown].last()
-        };
+        let hit = if self.forward { self.hits.get(shown) } else { self.hits[..count - shown].last() };
         match (hit, self.forward) {
             (Some(hit), true) => Continue::At(hit + 1),
             // Before the unit after it, so that it is the first to be found.
             (Some(hit), false) if hit + 2 <= total => Continue::Before(hit + 2),
-            (None, true) if self.cut_short && self.looked.end < total => {
-                Continue::At(self.looked.end + 1)
-            }
-            (None, false) if self.cut_short && self.looked.start > 0 => {
-                Continue::Before(self.looked.start + 1)
-            }
+            (None, true) if self.cut_short && self.looked.end < total => Continue::At(self.looked.end + 1),
+            (None, false) if self.cut_short && self.looked.start > 0 => Continue::Before(self.looked.start + 1),
             _ => Continue::End,
         }
     }
@@ -335,14 +268,10 @@ fn weigh(lines: &[(u32, String)]) -> u64 {
 
 /// The units from `from` on that make up about one piece; at least one.
 fn batch_end(index: &UnitIndex, from: u32, limit: u32) -> u32 {
-    index
-        .fit_forward(from, PIECE as u64)
-        .clamp(from + 1, limit.max(from + 1))
+    index.fit_forward(from, PIECE as u64).clamp(from + 1, limit.max(from + 1))
 }
 
 /// The same backwards.
 fn batch_start(index: &UnitIndex, to: u32) -> u32 {
-    index
-        .fit_backward(to, PIECE as u64)
-        .min(to.saturating_sub(1))
+    index.fit_backward(to, PIECE as u64).min(to.saturating_sub(1))
 }

@@ -25,9 +25,7 @@ impl MemoryStore {
     /// An empty store.
     #[must_use]
     pub fn new(settings: CursorSettings, clock: Arc<dyn Clock>) -> Self {
-        Self {
-            ledger: Ledger::new(settings, clock),
-        }
+        Self { ledger: Ledger::new(settings, clock) }
     }
 }
 
@@ -37,20 +35,9 @@ impl CursorStore for MemoryStore {
         "memory"
     }
 
-    async fn create(
-        &self,
-        session: &SessionId,
-        gate: &CancellationToken,
-        new: NewCursor,
-    ) -> Result<CursorView> {
+    async fn create(&self, session: &SessionId, gate: &CancellationToken, new: NewCursor) -> Result<CursorView> {
         let NewCursor { frozen, read } = new;
-        let admitted = self.ledger.admit(
-            session,
-            gate,
-            Arc::new(frozen.outline),
-            frozen.payload,
-            read,
-        )?;
+        let admitted = self.ledger.admit(session, gate, Arc::new(frozen.outline), frozen.payload, read)?;
         Ok(admitted.view)
     }
 
@@ -58,12 +45,7 @@ impl CursorStore for MemoryStore {
         self.ledger.find(session, cursor)
     }
 
-    async fn read(
-        &self,
-        session: &SessionId,
-        cursor: &CursorId,
-        bytes: Range<u32>,
-    ) -> Result<Chunk> {
+    async fn read(&self, session: &SessionId, cursor: &CursorId, bytes: Range<u32>) -> Result<Chunk> {
         Ok(Chunk::shared(self.ledger.payload(session, cursor)?, bytes))
     }
 

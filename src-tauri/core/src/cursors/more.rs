@@ -77,19 +77,11 @@ pub(super) enum Continue {
 
 impl Continue {
     pub(super) const fn at(&self) -> Option<u32> {
-        if let Self::At(unit) = self {
-            Some(*unit)
-        } else {
-            None
-        }
+        if let Self::At(unit) = self { Some(*unit) } else { None }
     }
 
     pub(super) const fn before(&self) -> Option<u32> {
-        if let Self::Before(unit) = self {
-            Some(*unit)
-        } else {
-            None
-        }
+        if let Self::Before(unit) = self { Some(*unit) } else { None }
     }
 
     pub(super) const fn after(span: Span, total: u32) -> Self {
@@ -106,13 +98,7 @@ impl Continue {
 /// `Continue: ... · Search: ... · Ends with this session. Kept 15 min after each read.`
 ///
 /// `also` are further arguments that the next page needs, as JSON members, each with a leading comma.
-pub(super) fn closing(
-    cursor: &CursorId,
-    next: &Continue,
-    also: &str,
-    search: bool,
-    ttl: Duration,
-) -> String {
+pub(super) fn closing(cursor: &CursorId, next: &Continue, also: &str, search: bool, ttl: Duration) -> String {
     let mut parts = Vec::with_capacity(3);
     let place = match next {
         Continue::End => None,
@@ -121,32 +107,19 @@ pub(super) fn closing(
         Continue::Inside => Some("\"direction\":\"next\"".to_owned()),
     };
     if let Some(place) = place {
-        parts.push(format!(
-            "Continue: cursor_read {{\"cursor\":\"{cursor}\"{also},{place}}}"
-        ));
+        parts.push(format!("Continue: cursor_read {{\"cursor\":\"{cursor}\"{also},{place}}}"));
     }
     if search {
-        parts.push(format!(
-            "Search: cursor_read {{\"cursor\":\"{cursor}\",\"match\":\"error\"}}"
-        ));
+        parts.push(format!("Search: cursor_read {{\"cursor\":\"{cursor}\",\"match\":\"error\"}}"));
     }
-    parts.push(format!(
-        "Ends with this session. Kept {} after each read.",
-        words::duration(ttl)
-    ));
+    parts.push(format!("Ends with this session. Kept {} after each read.", words::duration(ttl)));
     format!("- {}", parts.join(" · "))
 }
 
 /// The numbers of a page of a stored cursor. `next` and `previous` are offsets to ask for, null
 /// where there is none; a page that ends inside a unit says where in `within` and goes on with
 /// `direction: next` instead.
-pub(super) fn meta(
-    cursor: &CursorId,
-    outline: &Outline,
-    span: Span,
-    budget: u64,
-    expires_in: Duration,
-) -> Value {
+pub(super) fn meta(cursor: &CursorId, outline: &Outline, span: Span, budget: u64, expires_in: Duration) -> Value {
     let next = Continue::after(span, outline.total()).at();
     let previous = (span.from > super::Spot::default()).then(|| {
         let from = outline.text.fit_backward(span.from.unit, budget);
@@ -166,10 +139,7 @@ pub(super) fn meta(
     if span.to.is_inside()
         && let Some(members) = meta.as_object_mut()
     {
-        members.insert(
-            "within".to_owned(),
-            json!({ "unit": span.to.unit + 1, "character": span.to.chars }),
-        );
+        members.insert("within".to_owned(), json!({ "unit": span.to.unit + 1, "character": span.to.chars }));
     }
     meta
 }

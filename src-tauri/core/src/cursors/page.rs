@@ -27,12 +27,7 @@ impl Body {
     /// A list of items and nothing else.
     #[must_use]
     pub const fn items(items: Vec<String>) -> Self {
-        Self::List {
-            header: None,
-            items,
-            footer: None,
-            fields: None,
-        }
+        Self::List { header: None, items, footer: None, fields: None }
     }
 
     /// Everything as one text, as a file gets it.
@@ -40,12 +35,7 @@ impl Body {
     pub fn into_text(self) -> String {
         match self {
             Self::Text { text } => text,
-            Self::List {
-                header,
-                items,
-                footer,
-                ..
-            } => assemble(header, items.join("\n"), footer),
+            Self::List { header, items, footer, .. } => assemble(header, items.join("\n"), footer),
         }
     }
 }
@@ -126,11 +116,6 @@ impl Page {
     /// A result that fitted.
     #[must_use]
     pub const fn whole(text: String) -> Self {
-        Self {
-            text,
-            more: Vec::new(),
-            next: Vec::new(),
-            meta: None,
-        }
+        Self { text, more: Vec::new(), next: Vec::new(), meta: None }
     }
 }

@@ -21,11 +21,7 @@ impl Spot {
     /// The place before unit `unit`, counted from 0.
     #[must_use]
     pub const fn before(unit: u32) -> Self {
-        Self {
-            unit,
-            byte: 0,
-            chars: 0,
-        }
+        Self { unit, byte: 0, chars: 0 }
     }
 
     /// Whether it is inside a unit.
@@ -54,11 +50,7 @@ impl Span {
     /// The 1-based number of the last unit it shows, whole or in part; 0 when it shows nothing.
     #[must_use]
     pub const fn last_unit(self) -> u32 {
-        if self.to.is_inside() {
-            self.to.unit + 1
-        } else {
-            self.to.unit
-        }
+        if self.to.is_inside() { self.to.unit + 1 } else { self.to.unit }
     }
 
     /// Its bytes in the payload.
@@ -67,29 +59,18 @@ impl Span {
         let end = if self.to.is_inside() {
             index.start(self.to.unit) + self.to.byte
         } else {
-            self.to
-                .unit
-                .checked_sub(1)
-                .map_or(start, |last| index.end(last))
+            self.to.unit.checked_sub(1).map_or(start, |last| index.end(last))
         };
         start..end.max(start)
     }
 }
 
 /// The page that begins at `from`. `budget` is in quarters of a token.
-pub(super) async fn forward(
-    index: &UnitIndex,
-    source: &Source<'_>,
-    from: Spot,
-    budget: u64,
-) -> Result<Span> {
+pub(super) async fn forward(index: &UnitIndex, source: &Source<'_>, from: Spot, budget: u64) -> Result<Span> {
     if !from.is_inside() {
         let to = index.fit_forward(from.unit, budget);
         if to > from.unit || from.unit >= index.len() {
-            return Ok(Span {
-                from,
-                to: Spot::before(to),
-            });
+            return Ok(Span { from, to: Spot::before(to) });
         }
     }
     let start = index.start(from.unit) + from.byte;
@@ -100,30 +81,18 @@ pub(super) async fn forward(
     let to = if start + taken.bytes >= end {
         Spot::before(index.fit_forward(from.unit + 1, budget.saturating_sub(taken.weight + 1)))
     } else {
-        Spot {
-            unit: from.unit,
-            byte: from.byte + taken.bytes,
-            chars: from.chars + taken.chars,
-        }
+        Spot { unit: from.unit, byte: from.byte + taken.bytes, chars: from.chars + taken.chars }
     };
     Ok(Span { from, to })
 }
 
 /// The page that ends at `to`.
-pub(super) async fn backward(
-    index: &UnitIndex,
-    source: &Source<'_>,
-    to: Spot,
-    budget: u64,
-) -> Result<Span> {
+pub(super) async fn backward(index: &UnitIndex, source: &Source<'_>, to: Spot, budget: u64) -> Result<Span> {
     let mut inner = to;
     if !to.is_inside() {
         let from = index.fit_backward(to.unit, budget);
         if from < to.unit || to.unit == 0 {
-            return Ok(Span {
-                from: Spot::before(from),
-                to,
-            });
+            return Ok(Span { from: Spot::before(from), to });
         }
         inner = end_of(index, source, to.unit - 1).await?;
     }
@@ -134,11 +103,7 @@ pub(super) async fn backward(
     let from = if taken.bytes >= inner.byte {
         Spot::before(index.fit_backward(inner.unit, budget.saturating_sub(taken.weight + 1)))
     } else {
-        Spot {
-            unit: inner.unit,
-            byte: inner.byte - taken.bytes,
-            chars: inner.chars - taken.chars,
-        }
+        Spot { unit: inner.unit, byte: inner.byte - taken.bytes, chars: inner.chars - taken.chars }
     };
     Ok(Span { from, to })
 }
@@ -146,16 +111,9 @@ pub(super) async fn backward(
 /// The end of a unit as a place inside it. Only a text that is not all ASCII must be counted for it.
 async fn end_of(index: &UnitIndex, source: &Source<'_>, unit: u32) -> Result<Spot> {
     let (start, end) = (index.start(unit), index.end(unit));
-    let chars = if index.is_ascii() {
-        end - start
-    } else {
-        source.slice(start..end).await?.as_str().chars().count() as u32
-    };
-    Ok(Spot {
-        unit,
-        byte: end - start,
-        chars,
-    })
+    let chars =
+        if index.is_ascii() { end - start } else { source.slice(start..end).await?.as_str().chars().count() as u32 };
+    Ok(Spot { unit, byte: end - start, chars })
 }
 
 /// No text of this weight has more bytes.
@@ -183,11 +141,7 @@ impl Taken {
     fn take(text: &str, chars: impl Iterator<Item = char>, budget: u64) -> Self {
         if text.is_ascii() {
             let all = (text.len() as u64).min(budget);
-            return Self {
-                bytes: all as u32,
-                chars: all as u32,
-                weight: all,
-            };
+            return Self { bytes: all as u32, chars: all as u32, weight: all };
         }
         let mut taken = Self::default();
         for c in chars {
@@ -195,11 +149,7 @@ impl Taken {
             if weight > budget {
                 break;
             }
-            taken = Self {
-                bytes: taken.bytes + c.len_utf8() as u32,
-                chars: taken.chars + 1,
-                weight,
-            };
+            taken = Self { bytes: taken.bytes + c.len_utf8() as u32, chars: taken.chars + 1, weight };
         }
         taken
     }

@@ -1,8 +1,8 @@
 //! `cursor_read`: the next page, any page, chosen fields or matches.
 
 use super::{
-    Column, Cursors, Direction, Found, Outline, Page, ReadRequest, Span, Spot, budget, errors,
-    fields::Selection, more, more::Continue, plan, search::Search, source::Source, words,
+    Column, Cursors, Direction, Found, Outline, Page, ReadRequest, Span, Spot, budget, errors, fields::Selection, more,
+    more::Continue, plan, search::Search, source::Source, words,
 };
 use crate::{
     Result,
@@ -43,23 +43,13 @@ impl Cursors {
         let found = self.store.find(session, &cursor)?;
         let selection = Selection::parse(request.fields.as_deref(), &found.outline)?;
         let budget = self.quarters(max_tokens);
-        let reading = Reading {
-            cursors: self,
-            session,
-            cursor: &cursor,
-            found: &found,
-            budget,
-        };
+        let reading = Reading { cursors: self, session, cursor: &cursor, found: &found, budget };
         match (search, selection) {
             (Some(search), selection) => {
                 let start = reading.start(&request, Some(Start::From(Spot::default())))?;
                 reading.matches(&search, selection.as_ref(), start).await
             }
-            (None, Some(selection)) => {
-                reading
-                    .selected(&selection, reading.start(&request, None)?)
-                    .await
-            }
+            (None, Some(selection)) => reading.selected(&selection, reading.start(&request, None)?).await,
             (None, None) => reading.plain(reading.start(&request, None)?).await,
         }
     }
@@ -71,11 +61,7 @@ impl Reading<'_> {
     }
 
     pub(super) fn source(&self) -> Source<'_> {
-        Source::Stored {
-            store: &*self.cursors.store,
-            session: self.session,
-            cursor: self.cursor,
-        }
+        Source::Stored { store: &*self.cursors.store, session: self.session, cursor: self.cursor }
     }
 
     /// Where the request wants to read; `default` where it says neither offset nor direction.
@@ -88,14 +74,8 @@ impl Reading<'_> {
                     .ok()
                     .filter(|n| (1..=total).contains(n))
                     .map(|n| Spot::before(n - 1))
-                    .ok_or_else(|| {
-                        errors::out_of_range(self.cursor.as_str(), offset, unit, total)
-                    })?;
-                if direction == Some(Direction::Previous) {
-                    Start::To(spot)
-                } else {
-                    Start::From(spot)
-                }
+                    .ok_or_else(|| errors::out_of_range(self.cursor.as_str(), offset, unit, total))?;
+                if direction == Some(Direction::Previous) { Start::To(spot) } else { Start::From(spot) }
             }
             (None, Some(Direction::Previous)) => Start::To(self.found.last.from),
             (None, Some(Direction::Next)) => Start::From(self.found.last.to),
@@ -135,56 +115,31 @@ impl Reading<'_> {
         let last = if span.to.is_inside() && span.to.unit == span.from.unit {
             span.to.chars
         } else {
-            let rest = outline.text.end(span.from.unit)
-                - outline.text.start(span.from.unit)
-                - span.from.byte;
+            let rest = outline.text.end(span.from.unit) - outline.text.start(span.from.unit) - span.from.byte;
             let rest = &text[..text.floor_char_boundary(rest as usize)];
             span.from.chars + rest.chars().count() as u32
         };
-        part(
-            outline.unit.one(),
-            span.from.unit + 1,
-            span.from.chars + 1,
-            last,
-        )
+        part(outline.unit.one(), span.from.unit + 1, span.from.chars + 1, last)
     }
 
     /// Remembers the range and adds the closing section.
     pub(super) fn finish(&self, span: Span, text: String, also: &str) -> Result<Page> {
         let outline = self.outline();
-        let expires_in = self
-            .cursors
-            .store
-            .remember(self.session, self.cursor, span)?;
+        let expires_in = self.cursors.store.remember(self.session, self.cursor, span)?;
         let next = Continue::after(span, outline.total());
         let ttl = self.cursors.settings.ttl;
         Ok(Page {
             text,
-            more: vec![
-                more::showing(outline, span),
-                more::closing(self.cursor, &next, also, also.is_empty(), ttl),
-            ],
+            more: vec![more::showing(outline, span), more::closing(self.cursor, &next, also, also.is_empty(), ttl)],
             next: Vec::new(),
-            meta: Some(more::meta(
-                self.cursor,
-                outline,
-                span,
-                self.budget,
-                expires_in,
-            )),
+            meta: Some(more::meta(self.cursor, outline, span, self.budget, expires_in)),
         })
     }
 
     /// The bytes of units `from..to` of a column, without the line feed after the last.
     pub(super) async fn units(&self, column: Column, from: u32, to: u32) -> Result<super::Chunk> {
-        let index = self
-            .outline()
-            .column(column)
-            .unwrap_or(&self.outline().text);
-        let span = Span {
-            from: Spot::before(from),
-            to: Spot::before(to),
-        };
+        let index = self.outline().column(column).unwrap_or(&self.outline().text);
+        let span = Span { from: Spot::before(from), to: Spot::before(to) };
         self.source().slice(span.bytes(index)).await
     }
 }
@@ -192,10 +147,5 @@ impl Reading<'_> {
 /// `...(line 7, characters 32,001-64,000)`.
 pub(super) fn part(unit: &str, number: u32, first: u32, last: u32) -> String {
     let count = |n: u32| words::thousands(u64::from(n));
-    format!(
-        "...({unit} {}, characters {}-{})",
-        count(number),
-        count(first),
-        count(last)
-    )
+    format!("...({unit} {}, characters {}-{})", count(number), count(first), count(last))
 }

@@ -12,11 +12,11 @@ use super::{errors, read::TOOL};
 use crate::Result;
 
 /// Memory of a compiled expression; enough for any that a person would write.
-const MAX_COMPILED: usize = 1 << 20;
+const MAX_COMPILED: usize = 2 << 20;
 /// Longer patterns are no patterns.
 const MAX_PATTERN: usize = 4_096;
 /// Bytes searched between two looks at the clock. Longer units are searched in pieces of this size.
-pub(super) const PIECE: usize = 1 << 17;
+pub(super) const PIECE: usize = 1 << 15;
 /// Bytes that two pieces of a unit share, so that no shorter match falls between them.
 const OVERLAP: usize = 4_096;
 /// Units of context at most.
@@ -54,20 +54,12 @@ impl Search {
             return Ok(None);
         };
         let invalid = |reason: &str| {
-            errors::invalid(
-                TOOL,
-                &format!("Invalid regular expression: {reason}"),
-                "match",
-            )
-            .next(SYNTAX)
+            errors::invalid(TOOL, &format!("Invalid regular expression: {reason}"), "match").next(SYNTAX)
         };
         if pattern.len() > MAX_PATTERN {
             return Err(invalid("longer than 4,096 bytes"));
         }
-        let built = RegexBuilder::new(pattern)
-            .size_limit(MAX_COMPILED)
-            .dfa_size_limit(MAX_COMPILED)
-            .build();
+        let built = RegexBuilder::new(pattern).size_limit(MAX_COMPILED).dfa_size_limit(MAX_COMPILED).build();
         let pattern = built.map_err(|error| invalid(&reason(&error)))?;
         Ok(Some(Self { pattern, context }))
     }
@@ -82,8 +74,8 @@ impl Search {
         let mut start = 0;
         loop {
             let end = text.floor_char_boundary(start + PIECE);
-            if let Some(found) = self.pattern.find(&text[start..end]) {
-                return Look::Found(start + found.start()..start + found.end());
+            if let Some(found) = self.find_in(text, start, end) {
+                return Look::Found(found);
             }
             if end == text.len() {
                 return Look::Nothing;
@@ -93,6 +85,18 @@ impl Search {
             }
             start = text.floor_char_boundary(end - OVERLAP);
         }
+    }
+
+    /// The first match in a piece of the text. What is before the piece counts for `^` and `\b`.
+    fn find_in(&self, text: &str, start: usize, end: usize) -> Option<Range<usize>> {
+        let found = self.pattern.find_at(&text[..end], start)?;
+        if found.end() < end || end == text.len() {
+            return Some(found.range());
+        }
+        // Did `$` or `\b` take the end of the piece for the end of the text?
+        let further = text.floor_char_boundary(end + OVERLAP);
+        let again = self.pattern.find_at(&text[..further], found.start())?;
+        (again.start() == found.start()).then(|| again.range())
     }
 
     /// The JSON members that repeat the search on the next page.
@@ -133,35 +137,30 @@ mod tests {
         let text = format!("{}needle{}", "x".repeat(border), "y".repeat(3 * PIECE));
         assert_eq!(look("needle", &text), Some(Look::Found(border..border + 6)));
         let text = format!("{}🦀end", "漢".repeat(PIECE));
-        assert_eq!(
-            look("🦀end$", &text),
-            Some(Look::Found(text.len() - 7..text.len()))
-        );
+        assert_eq!(look("🦀end$", &text), Some(Look::Found(text.len() - 7..text.len())));
         assert_eq!(look("absent", &text), Some(Look::Nothing));
+        let text = "x".repeat(3 * PIECE);
+        for pattern in ["x$", "^x.*", "x.*$"] {
+            assert!(matches!(look(pattern, &text), Some(Look::Found(_))), "{pattern}");
+        }
+        let text = text + "y";
+        for pattern in ["x$", r"x\b", "a^x"] {
+            assert_eq!(look(pattern, &text), Some(Look::Nothing), "{pattern}");
+        }
     }
 
     #[test]
     fn time_is_asked_for_between_pieces() -> Result<()> {
         let search = Search::parse(Some("absent"), None)?;
         let text = "x".repeat(2 * PIECE);
-        assert_eq!(
-            search.as_ref().map(|search| search.find(&text, || true)),
-            Some(Look::TimeUp)
-        );
-        assert_eq!(
-            search.map(|search| search.find(&text[..PIECE], || true)),
-            Some(Look::Nothing)
-        );
+        assert_eq!(search.as_ref().map(|search| search.find(&text, || true)), Some(Look::TimeUp));
+        assert_eq!(search.map(|search| search.find(&text[..PIECE], || true)), Some(Look::Nothing));
         Ok(())
     }
 
     #[test]
     fn bad_expressions_say_why() {
-        let message = |pattern: &str| {
-            Search::parse(Some(pattern), None)
-                .err()
-                .map(|error| error.message)
-        };
+        let message = |pattern: &str| Search::parse(Some(pattern), None).err().map(|error| error.message);
         assert_eq!(
             message("a(b").as_deref(),
             Some(
@@ -170,18 +169,13 @@ mod tests {
         );
         assert!(message("(?=x)").is_some_and(|text| text.contains("look-around")));
         assert!(message(r"\w{2000}").is_some_and(|text| text.contains("too large once compiled")));
-        assert!(
-            message(&"a".repeat(5_000))
-                .is_some_and(|text| text.contains("longer than 4,096 bytes"))
-        );
+        assert!(message(&"a".repeat(5_000)).is_some_and(|text| text.contains("longer than 4,096 bytes")));
         assert_eq!(message(r"[a-z]+ \d"), None);
     }
 
     #[test]
     fn context_is_clamped_and_checked() -> Result<()> {
-        let context = |n| {
-            Ok::<_, crate::Error>(Search::parse(Some("a"), Some(n))?.map(|search| search.context))
-        };
+        let context = |n| Ok::<_, crate::Error>(Search::parse(Some("a"), Some(n))?.map(|search| search.context));
         assert_eq!(context(3)?, Some(3));
         assert_eq!(context(i64::MAX)?, Some(20));
         let error = Search::parse(None, Some(-1)).err();

@@ -22,21 +22,14 @@ pub(super) struct Shard<P> {
 
 impl<P> Default for Shard<P> {
     fn default() -> Self {
-        Self {
-            arenas: HashMap::new(),
-            expiry: BTreeMap::new(),
-        }
+        Self { arenas: HashMap::new(), expiry: BTreeMap::new() }
     }
 }
 
 impl<P> Shard<P> {
     pub(super) fn insert(&mut self, session: &SessionId, cursor: CursorId, entry: Entry<P>) {
-        self.expiry
-            .insert(entry.expiry_key(), (session.clone(), cursor.clone()));
-        self.arenas
-            .entry(session.clone())
-            .or_default()
-            .insert(cursor, entry);
+        self.expiry.insert(entry.expiry_key(), (session.clone(), cursor.clone()));
+        self.arenas.entry(session.clone()).or_default().insert(cursor, entry);
     }
 
     /// The live entry, for its owner only.
@@ -107,11 +100,7 @@ impl<P> Shard<P> {
     }
 
     /// Takes the next entry out whose time is up.
-    pub(super) fn end_expired(
-        &mut self,
-        now: Duration,
-        settings: &CursorSettings,
-    ) -> Option<Entry<P>> {
+    pub(super) fn end_expired(&mut self, now: Duration, settings: &CursorSettings) -> Option<Entry<P>> {
         let (key, (session, cursor)) = self.expiry.first_key_value()?;
         if key.0 > now {
             return None;

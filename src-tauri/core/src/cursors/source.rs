@@ -11,22 +11,14 @@ use crate::{
 /// A payload at hand, or one that a store keeps for its owner.
 pub(super) enum Source<'a> {
     Local(&'a Arc<Payload>),
-    Stored {
-        store: &'a dyn CursorStore,
-        session: &'a SessionId,
-        cursor: &'a CursorId,
-    },
+    Stored { store: &'a dyn CursorStore, session: &'a SessionId, cursor: &'a CursorId },
 }
 
 impl Source<'_> {
     pub(super) async fn slice(&self, bytes: Range<u32>) -> Result<Chunk> {
         match self {
             Self::Local(payload) => Ok(Chunk::shared(Arc::clone(payload), bytes)),
-            Self::Stored {
-                store,
-                session,
-                cursor,
-            } => store.read(session, cursor, bytes).await,
+            Self::Stored { store, session, cursor } => store.read(session, cursor, bytes).await,
         }
     }
 }

@@ -79,10 +79,7 @@ impl Chunk {
     /// A piece that a store fetched. Ends that lie inside a character move inwards.
     #[must_use]
     pub fn fetched(mut bytes: Vec<u8>) -> Self {
-        let broken = bytes
-            .iter()
-            .take_while(|byte| (0x80..=0xBF).contains(*byte))
-            .count();
+        let broken = bytes.iter().take_while(|byte| (0x80..=0xBF).contains(*byte)).count();
         bytes.drain(..broken);
         let text = match String::from_utf8(bytes) {
             Ok(text) => text,
@@ -124,12 +121,7 @@ pub trait CursorStore: Send + Sync {
     /// # Errors
     /// `SessionEnded` once the gate is cancelled, `LimitReached` when the result alone is over the
     /// session's budget or over what is left of the budget of all, `StoreUnavailable`.
-    async fn create(
-        &self,
-        session: &SessionId,
-        gate: &CancellationToken,
-        new: NewCursor,
-    ) -> Result<CursorView>;
+    async fn create(&self, session: &SessionId, gate: &CancellationToken, new: NewCursor) -> Result<CursorView>;
 
     /// Looks a cursor up, from memory, without renewing it.
     ///
@@ -141,12 +133,7 @@ pub trait CursorStore: Send + Sync {
     ///
     /// # Errors
     /// Those of [`find`](Self::find), `StoreUnavailable`.
-    async fn read(
-        &self,
-        session: &SessionId,
-        cursor: &CursorId,
-        bytes: Range<u32>,
-    ) -> Result<Chunk>;
+    async fn read(&self, session: &SessionId, cursor: &CursorId, bytes: Range<u32>) -> Result<Chunk>;
 
     /// Remembers `read` as the range read last, renews the cursor, and says how long it lives now.
     ///

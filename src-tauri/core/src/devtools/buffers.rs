@@ -6,8 +6,7 @@ use parking_lot::Mutex;
 use regex::Regex;
 
 use super::{
-    ConsoleEntry, ConsoleList, ConsoleNews, Dialog, Level, RequestList, RequestRecord,
-    RequestStart, Response, tab::Tab,
+    ConsoleEntry, ConsoleList, ConsoleNews, Dialog, Level, RequestList, RequestRecord, RequestStart, Response, tab::Tab,
 };
 use crate::{settings::DevtoolsSettings, view::DevtoolsView};
 
@@ -44,12 +43,7 @@ struct State {
 
 impl State {
     /// Lets `change` work on a tab, then keeps count and bounds.
-    fn change(
-        &mut self,
-        tab: u32,
-        settings: &DevtoolsSettings,
-        change: impl FnOnce(&mut Tab, u64),
-    ) {
+    fn change(&mut self, tab: u32, settings: &DevtoolsSettings, change: impl FnOnce(&mut Tab, u64)) {
         self.age += 1;
         let Some(buffers) = self.tabs.get_mut(&tab) else {
             return;
@@ -66,11 +60,7 @@ impl State {
         }
         self.bytes = self.bytes + buffers.bytes() - before;
         while self.bytes > settings.max_session_bytes {
-            let oldest = self
-                .tabs
-                .values_mut()
-                .filter(|tab| tab.oldest().is_some())
-                .min_by_key(|tab| tab.oldest());
+            let oldest = self.tabs.values_mut().filter(|tab| tab.oldest().is_some()).min_by_key(|tab| tab.oldest());
             let Some(oldest) = oldest else {
                 break;
             };
@@ -86,10 +76,7 @@ impl Buffers {
     /// Empty buffers.
     #[must_use]
     pub fn new(settings: &DevtoolsSettings) -> Self {
-        Self {
-            settings: settings.clone(),
-            state: Mutex::default(),
-        }
+        Self { settings: settings.clone(), state: Mutex::default() }
     }
 
     /// For events that make a tab known.
@@ -108,22 +95,14 @@ impl Buffers {
     }
 
     fn look<T: Default>(&self, tab: u32, look: impl FnOnce(&Tab) -> T) -> T {
-        self.state
-            .lock()
-            .tabs
-            .get(&tab)
-            .map_or_else(T::default, look)
+        self.state.lock().tabs.get(&tab).map_or_else(T::default, look)
     }
 
     /// What is held now, for people.
     #[must_use]
     pub fn view(&self) -> DevtoolsView {
         let state = self.state.lock();
-        let mut view = DevtoolsView {
-            dropped: state.lost,
-            bytes: state.bytes,
-            ..DevtoolsView::default()
-        };
+        let mut view = DevtoolsView { dropped: state.lost, bytes: state.bytes, ..DevtoolsView::default() };
         for tab in state.tabs.values() {
             let (errors, warnings) = tab.console.kept();
             view.console += tab.console.ring.len() as u32;
@@ -153,10 +132,7 @@ impl Buffers {
         let Some(gone) = state.tabs.remove(&tab) else {
             return Dropped::default();
         };
-        let dropped = Dropped {
-            entries: gone.entries() as u32,
-            bytes: gone.bytes(),
-        };
+        let dropped = Dropped { entries: gone.entries() as u32, bytes: gone.bytes() };
         state.bytes -= dropped.bytes;
         dropped
     }
@@ -229,7 +205,7 @@ impl Buffers {
     /// It failed.
     pub fn request_failed(&self, tab: u32, id: &str, error_text: &str, at_ms: f64) {
         self.update(tab, |tab, _| {
-            tab.network.ended(id, at_ms, Some(error_text.to_owned()))
+            tab.network.ended(id, at_ms, Some(error_text.to_owned()));
         });
     }
 
@@ -253,11 +229,7 @@ impl Buffers {
 
     /// A dialog opened.
     pub fn dialog_opened(&self, tab: u32, kind: &str, message: &str, default_prompt: Option<&str>) {
-        let dialog = Dialog::new(
-            kind.to_owned(),
-            message.to_owned(),
-            default_prompt.map(str::to_owned),
-        );
+        let dialog = Dialog::new(kind.to_owned(), message.to_owned(), default_prompt.map(str::to_owned));
         self.enter(tab, |tab, _| tab.dialog = Some(dialog));
     }
 
@@ -275,10 +247,7 @@ impl Buffers {
 
 fn take_all(state: &mut State) -> Dropped {
     let entries = state.tabs.values().map(Tab::entries).sum::<usize>();
-    let dropped = Dropped {
-        entries: entries as u32,
-        bytes: state.bytes,
-    };
+    let dropped = Dropped { entries: entries as u32, bytes: state.bytes };
     state.tabs.clear();
     state.bytes = 0;
     dropped

@@ -154,10 +154,7 @@ impl Counts {
     }
 
     const fn minus(self, other: Self) -> Self {
-        Self {
-            errors: self.errors - other.errors,
-            warnings: self.warnings - other.warnings,
-        }
+        Self { errors: self.errors - other.errors, warnings: self.warnings - other.warnings }
     }
 }
 
@@ -202,11 +199,7 @@ impl Console {
     }
 
     pub(super) fn list(&self, min: Level, all: bool) -> ConsoleList {
-        let (from, before) = if all {
-            (1, Counts::default())
-        } else {
-            self.mark.unwrap_or((1, Counts::default()))
-        };
+        let (from, before) = if all { (1, Counts::default()) } else { self.mark.unwrap_or((1, Counts::default())) };
         let counts = self.ever.minus(before);
         ConsoleList {
             total: self.ring.next_number() - from,

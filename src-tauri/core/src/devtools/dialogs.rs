@@ -18,11 +18,7 @@ pub struct Dialog {
 
 impl Dialog {
     pub(super) fn new(kind: String, message: String, default_prompt: Option<String>) -> Self {
-        let mut dialog = Self {
-            kind,
-            message,
-            default_prompt,
-        };
+        let mut dialog = Self { kind, message, default_prompt };
         clip(&mut dialog.kind, 32);
         clip(&mut dialog.message, MAX_CHARS);
         if let Some(prompt) = &mut dialog.default_prompt {

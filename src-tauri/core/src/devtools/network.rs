@@ -18,12 +18,7 @@ const MAX_TEXT: usize = 8_192;
 /// Headers kept of a request or response.
 const MAX_HEADERS: usize = 256;
 /// Headers whose values nobody may read, not even in memory.
-const SECRET_HEADERS: [&str; 4] = [
-    "authorization",
-    "proxy-authorization",
-    "cookie",
-    "set-cookie",
-];
+const SECRET_HEADERS: [&str; 4] = ["authorization", "proxy-authorization", "cookie", "set-cookie"];
 
 /// A request as it is sent.
 #[derive(Debug, Clone, PartialEq)]
@@ -97,28 +92,21 @@ impl RequestRecord {
         if let Some(error) = &self.failed {
             return Outcome::Failed(error.clone());
         }
-        self.response
-            .as_ref()
-            .map_or(Outcome::Pending, |response| Outcome::Answered {
-                status: response.status,
-                status_text: response.status_text.clone(),
-            })
+        self.response.as_ref().map_or(Outcome::Pending, |response| Outcome::Answered {
+            status: response.status,
+            status_text: response.status_text.clone(),
+        })
     }
 
     /// How long it took.
     #[must_use]
     pub fn duration_ms(&self) -> Option<f64> {
-        self.ended_ms
-            .map(|ended| (ended - self.start.at_ms).max(0.0))
+        self.ended_ms.map(|ended| (ended - self.start.at_ms).max(0.0))
     }
 
     /// What most pages load by the dozen and nobody asks for.
     fn is_static(&self) -> bool {
-        let answered = self.failed.is_none()
-            && self
-                .response
-                .as_ref()
-                .is_some_and(|response| response.status < 400);
+        let answered = self.failed.is_none() && self.response.as_ref().is_some_and(|response| response.status < 400);
         answered && !matches!(self.start.resource_type.as_str(), "fetch" | "xhr")
     }
 }
@@ -127,25 +115,17 @@ impl Weighed for RequestRecord {
     fn heap_bytes(&self) -> usize {
         let start = &self.start;
         // The id is also the key of the index of running requests.
-        let strings =
-            2 * start.id.len() + start.method.len() + start.url.len() + start.resource_type.len();
+        let strings = 2 * start.id.len() + start.method.len() + start.url.len() + start.resource_type.len();
         let body = start.body.as_ref().map_or(0, String::len);
         let response = self.response.as_ref().map_or(0, |response| {
             response.status_text.len() + response.mime_type.len() + header_bytes(&response.headers)
         });
-        strings
-            + body
-            + header_bytes(&start.headers)
-            + response
-            + self.failed.as_ref().map_or(0, String::len)
+        strings + body + header_bytes(&start.headers) + response + self.failed.as_ref().map_or(0, String::len)
     }
 }
 
 fn header_bytes(headers: &[(String, String)]) -> usize {
-    headers
-        .iter()
-        .map(|(name, value)| size_of::<(String, String)>() + name.len() + value.len())
-        .sum()
+    headers.iter().map(|(name, value)| size_of::<(String, String)>() + name.len() + value.len()).sum()
 }
 
 /// A request in a list.
@@ -206,13 +186,7 @@ impl Network {
     }
 
     /// The request went elsewhere: this answer ends it, and a new one goes on under its id.
-    pub(super) fn redirected(
-        &mut self,
-        age: u64,
-        id: &str,
-        response: Response,
-        next: RequestStart,
-    ) -> bool {
+    pub(super) fn redirected(&mut self, age: u64, id: &str, response: Response, next: RequestStart) -> bool {
         // Unknown: its beginning did not count, or belongs to a page that is gone.
         let Some(number) = self.running.remove(id) else {
             return false;
@@ -228,7 +202,7 @@ impl Network {
     pub(super) fn response(&mut self, id: &str, response: Response) {
         if let Some(number) = self.running.get(id) {
             self.ring.change(*number, |record| {
-                record.response = Some(trimmed_response(response))
+                record.response = Some(trimmed_response(response));
             });
         }
     }
@@ -256,9 +230,8 @@ impl Network {
 
     /// Forgets what came before the request `id`, or everything, and numbers from 1 on.
     pub(super) fn navigated(&mut self, id: Option<&str>) {
-        let first = id
-            .and_then(|id| self.ring.from(1).find(|(_, record)| record.start.id == id))
-            .map(|(number, _)| number);
+        let first =
+            id.and_then(|id| self.ring.from(1).find(|(_, record)| record.start.id == id)).map(|(number, _)| number);
         let first = first.unwrap_or_else(|| self.ring.next_number());
         self.ring.restart(first);
         self.running.retain(|_, number| *number >= first);
@@ -267,7 +240,7 @@ impl Network {
         }
         for number in 1..self.ring.next_number() {
             self.ring.change(number, |record| {
-                record.number = u32::try_from(number).unwrap_or(u32::MAX)
+                record.number = u32::try_from(number).unwrap_or(u32::MAX);
             });
         }
     }
@@ -277,10 +250,7 @@ impl Network {
     }
 
     pub(super) fn list(&self, include_static: bool, filter: Option<&Regex>) -> RequestList {
-        let mut list = RequestList {
-            lost: self.ring.first_number() - 1,
-            ..RequestList::default()
-        };
+        let mut list = RequestList { lost: self.ring.first_number() - 1, ..RequestList::default() };
         for (_, record) in self.ring.from(1) {
             if filter.is_some_and(|filter| !filter.is_match(&record.start.url)) {
                 continue;
@@ -330,10 +300,7 @@ fn trimmed_headers(mut headers: Vec<(String, String)>) -> Vec<(String, String)> 
     headers.shrink_to_fit();
     for (name, value) in &mut headers {
         clip(name, MAX_TEXT);
-        if SECRET_HEADERS
-            .iter()
-            .any(|secret| name.eq_ignore_ascii_case(secret))
-        {
+        if SECRET_HEADERS.iter().any(|secret| name.eq_ignore_ascii_case(secret)) {
             *value = format!("<secret>{name}</secret>");
         }
         clip(value, MAX_TEXT);

@@ -27,11 +27,7 @@ pub(super) struct Ring<T> {
 
 impl<T> Default for Ring<T> {
     fn default() -> Self {
-        Self {
-            slots: VecDeque::new(),
-            first: 1,
-            bytes: 0,
-        }
+        Self { slots: VecDeque::new(), first: 1, bytes: 0 }
     }
 }
 
@@ -88,10 +84,7 @@ impl<T: Weighed> Ring<T> {
 
     /// Changes an item and counts its bytes anew.
     pub(super) fn change(&mut self, number: u64, change: impl FnOnce(&mut T)) {
-        let Some(at) = number
-            .checked_sub(self.first)
-            .and_then(|at| usize::try_from(at).ok())
-        else {
+        let Some(at) = number.checked_sub(self.first).and_then(|at| usize::try_from(at).ok()) else {
             return;
         };
         if let Some(slot) = self.slots.get_mut(at) {
@@ -106,11 +99,7 @@ impl<T: Weighed> Ring<T> {
     pub(super) fn from(&self, number: u64) -> impl Iterator<Item = (u64, &T)> {
         let skip = usize::try_from(number.saturating_sub(self.first)).unwrap_or(usize::MAX);
         let first = self.first;
-        self.slots
-            .iter()
-            .enumerate()
-            .skip(skip)
-            .map(move |(at, slot)| (first + at as u64, &slot.item))
+        self.slots.iter().enumerate().skip(skip).map(move |(at, slot)| (first + at as u64, &slot.item))
     }
 
     /// Drops what is older than `number`, and numbers the rest from 1 on.

@@ -15,19 +15,12 @@ impl Tab {
     }
 
     pub(super) fn bytes(&self) -> u64 {
-        self.console.ring.bytes()
-            + self.network.ring.bytes()
-            + self.dialog.as_ref().map_or(0, Dialog::bytes)
+        self.console.ring.bytes() + self.network.ring.bytes() + self.dialog.as_ref().map_or(0, Dialog::bytes)
     }
 
     /// When its oldest entry came.
     pub(super) fn oldest(&self) -> Option<u64> {
-        self.console
-            .ring
-            .oldest()
-            .into_iter()
-            .chain(self.network.ring.oldest())
-            .min()
+        self.console.ring.oldest().into_iter().chain(self.network.ring.oldest()).min()
     }
 
     /// Drops its oldest entry.
@@ -44,8 +37,6 @@ impl Tab {
 #[cfg(test)]
 impl Tab {
     pub(super) fn recount(&self) -> u64 {
-        self.console.ring.recount()
-            + self.network.ring.recount()
-            + self.dialog.as_ref().map_or(0, Dialog::bytes)
+        self.console.ring.recount() + self.network.ring.recount() + self.dialog.as_ref().map_or(0, Dialog::bytes)
     }
 }

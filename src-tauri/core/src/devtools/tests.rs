@@ -43,22 +43,10 @@ fn start(id: &str, url: &str, resource_type: &str) -> RequestStart {
 }
 
 fn response(status: u16, status_text: &str) -> Response {
-    Response {
-        status,
-        status_text: status_text.to_owned(),
-        mime_type: "text/html".to_owned(),
-        headers: Vec::new(),
-    }
+    Response { status, status_text: status_text.to_owned(), mime_type: "text/html".to_owned(), headers: Vec::new() }
 }
 
-fn answered(
-    buffers: &Buffers,
-    id: &str,
-    url: &str,
-    resource_type: &str,
-    status: u16,
-    status_text: &str,
-) {
+fn answered(buffers: &Buffers, id: &str, url: &str, resource_type: &str, status: u16, status_text: &str) {
     buffers.request_started(1, start(id, url, resource_type));
     buffers.request_response(1, id, response(status, status_text));
     buffers.request_finished(1, id, 96.4);
@@ -66,12 +54,7 @@ fn answered(
 
 fn parts(body: Body) -> (Option<String>, Vec<String>, Option<String>) {
     match body {
-        Body::List {
-            header,
-            items,
-            footer,
-            fields,
-        } => {
+        Body::List { header, items, footer, fields } => {
             assert_eq!(fields.map(|fields| fields.len()), Some(items.len()));
             (header, items, footer)
         }
@@ -84,49 +67,24 @@ fn console_texts() {
     let buffers = buffers();
     buffers.console(1, entry("log", "hello"));
     buffers.console(1, entry("warning", "careful"));
-    buffers.console(
-        1,
-        ConsoleEntry {
-            exception: true,
-            ..entry("error", "Error: no\n    at f (x:1:2)")
-        },
-    );
+    buffers.console(1, ConsoleEntry { exception: true, ..entry("error", "Error: no\n    at f (x:1:2)") });
     buffers.console(1, entry("debug", "fine print"));
-    assert_eq!(
-        console_line(&entry("startGroup", "g")),
-        "[STARTGROUP] g @ http://x/a.js:6"
-    );
-    assert_eq!(
-        console_file_line(&entry("log", "hello"), 1_000.0),
-        "[     234ms] [LOG] hello @ http://x/a.js:6"
-    );
-    let (header, items, footer) = parts(console_body(
-        &buffers.console_list(1, Level::Info, false),
-        Level::Info,
-    ));
+    assert_eq!(console_line(&entry("startGroup", "g")), "[STARTGROUP] g @ http://x/a.js:6");
+    assert_eq!(console_file_line(&entry("log", "hello"), 1_000.0), "[     234ms] [LOG] hello @ http://x/a.js:6");
+    let (header, items, footer) = parts(console_body(&buffers.console_list(1, Level::Info, false), Level::Info));
     assert_eq!(
         header.as_deref(),
         Some("Total messages: 4 (Errors: 1, Warnings: 1)\nReturning 3 messages for level \"info\"")
     );
     assert_eq!(
         items,
-        [
-            "[LOG] hello @ http://x/a.js:6",
-            "[WARNING] careful @ http://x/a.js:6",
-            "Error: no\n    at f (x:1:2)",
-        ]
+        ["[LOG] hello @ http://x/a.js:6", "[WARNING] careful @ http://x/a.js:6", "Error: no\n    at f (x:1:2)",]
     );
     assert_eq!(footer, None);
     let body = console_body(&buffers.console_list(1, Level::Debug, false), Level::Debug);
-    assert_eq!(
-        parts(body).0.as_deref(),
-        Some("Total messages: 4 (Errors: 1, Warnings: 1)")
-    );
+    assert_eq!(parts(body).0.as_deref(), Some("Total messages: 4 (Errors: 1, Warnings: 1)"));
     let body = console_body(&buffers.console_list(7, Level::Info, true), Level::Info);
-    assert_eq!(
-        body.into_text(),
-        "Total messages: 0 (Errors: 0, Warnings: 0)"
-    );
+    assert_eq!(body.into_text(), "Total messages: 0 (Errors: 0, Warnings: 0)");
 }
 
 #[test]
@@ -159,25 +117,13 @@ fn the_console_counts_since_the_last_navigation() {
     buffers.console(1, entry("warning", "new"));
     assert_eq!(buffers.counts(1), (0, 1));
     let list = buffers.console_list(1, Level::Debug, false);
-    assert_eq!(
-        (list.total, list.errors, list.warnings, list.entries.len()),
-        (1, 0, 1, 1)
-    );
+    assert_eq!((list.total, list.errors, list.warnings, list.entries.len()), (1, 0, 1, 1));
     let list = buffers.console_list(1, Level::Debug, true);
-    assert_eq!(
-        (list.total, list.errors, list.warnings, list.entries.len()),
-        (2, 1, 1, 2)
-    );
+    assert_eq!((list.total, list.errors, list.warnings, list.entries.len()), (2, 1, 1, 2));
     let news = buffers.console_since(1, 1);
+    assert_eq!((news.last, news.errors, news.warnings, news.lost), (2, 0, 1, 0));
     assert_eq!(
-        (news.last, news.errors, news.warnings, news.lost),
-        (2, 0, 1, 0)
-    );
-    assert_eq!(
-        news.entries
-            .iter()
-            .map(|(number, entry)| (*number, entry.text.as_str()))
-            .collect::<Vec<_>>(),
+        news.entries.iter().map(|(number, entry)| (*number, entry.text.as_str())).collect::<Vec<_>>(),
         [(2, "new")]
     );
     assert_eq!(buffers.console_since(1, 2).entries, []);
@@ -186,23 +132,14 @@ fn the_console_counts_since_the_last_navigation() {
 
 #[test]
 fn lost_messages_are_counted_and_told() {
-    let buffers = Buffers::new(&DevtoolsSettings {
-        max_console: 3,
-        ..settings()
-    });
+    let buffers = Buffers::new(&DevtoolsSettings { max_console: 3, ..settings() });
     buffers.console(1, entry("error", "1"));
     buffers.navigated(1);
     for n in 2..=6 {
-        buffers.console(
-            1,
-            entry(if n == 2 { "error" } else { "log" }, &n.to_string()),
-        );
+        buffers.console(1, entry(if n == 2 { "error" } else { "log" }, &n.to_string()));
     }
     let list = buffers.console_list(1, Level::Debug, false);
-    assert_eq!(
-        (list.total, list.errors, list.lost, list.entries.len()),
-        (5, 1, 2, 3)
-    );
+    assert_eq!((list.total, list.errors, list.lost, list.entries.len()), (5, 1, 2, 3));
     assert_eq!(
         parts(console_body(&list, Level::Debug)).0.as_deref(),
         Some(
@@ -218,10 +155,7 @@ fn lost_messages_are_counted_and_told() {
 
 #[test]
 fn long_messages_are_clipped() {
-    let buffers = Buffers::new(&DevtoolsSettings {
-        max_message_chars: 5,
-        ..settings()
-    });
+    let buffers = Buffers::new(&DevtoolsSettings { max_message_chars: 5, ..settings() });
     buffers.console(1, entry("log", "äöü漢🦀xyz"));
     let list = buffers.console_list(1, Level::Info, false);
     assert_eq!(list.entries[0].text, "äöü漢🦀... (3 more characters)");
@@ -231,34 +165,13 @@ fn long_messages_are_clipped() {
 fn request_texts() {
     let buffers = buffers();
     answered(&buffers, "1", "https://x/", "document", 200, "OK");
-    answered(
-        &buffers,
-        "2",
-        "https://x/favicon.ico",
-        "other",
-        404,
-        "Not Found",
-    );
+    answered(&buffers, "2", "https://x/favicon.ico", "other", 404, "Not Found");
     answered(&buffers, "3", "https://x/api", "fetch", 200, "");
-    answered(
-        &buffers,
-        "4",
-        "https://x/missing.css",
-        "stylesheet",
-        404,
-        "Not Found",
-    );
+    answered(&buffers, "4", "https://x/missing.css", "stylesheet", 404, "Not Found");
     buffers.request_started(1, start("5", "https://x/slow", "image"));
     buffers.request_started(1, start("6", "https://x/lost", "script"));
     buffers.request_failed(1, "6", "net::ERR_ABORTED", 12.0);
-    answered(
-        &buffers,
-        "7",
-        "data:image/png;base64,AAAA",
-        "image",
-        200,
-        "OK",
-    );
+    answered(&buffers, "7", "data:image/png;base64,AAAA", "image", 200, "OK");
     let (header, items, footer) = parts(requests_body(&buffers.requests(1, false, None)));
     assert_eq!(header, None);
     assert_eq!(
@@ -270,20 +183,14 @@ fn request_texts() {
             "5. [GET] https://x/lost => [FAILED] net::ERR_ABORTED",
         ]
     );
-    assert_eq!(
-        footer.as_deref(),
-        Some("Note: 2 static requests not shown, run with \"static\" option to see them.")
-    );
+    assert_eq!(footer.as_deref(), Some("Note: 2 static requests not shown, run with \"static\" option to see them."));
     let (_, items, footer) = parts(requests_body(&buffers.requests(1, true, None)));
     assert_eq!(items[0], "1. [GET] https://x/ => [200] OK");
     assert_eq!(items[5], "6. [GET] data:image/png;base64,… => [200] OK");
     assert_eq!(footer, None);
     let filter = Regex::new("^data:").unwrap();
     let body = requests_body(&buffers.requests(1, false, Some(&filter)));
-    assert_eq!(
-        body.into_text(),
-        "Note: 1 static request not shown, run with \"static\" option to see it."
-    );
+    assert_eq!(body.into_text(), "Note: 1 static request not shown, run with \"static\" option to see it.");
     assert_eq!(address("DATA:,"), "DATA:,…");
     assert_eq!(address("https://x/a,b"), "https://x/a,b");
     assert_eq!(buffers.in_flight(1), 1);
@@ -292,20 +199,12 @@ fn request_texts() {
 #[test]
 fn one_request_as_text_hides_secrets() {
     let buffers = buffers();
-    let headers = |pairs: &[(&str, &str)]| {
-        pairs
-            .iter()
-            .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
-            .collect::<Vec<_>>()
-    };
+    let headers =
+        |pairs: &[(&str, &str)]| pairs.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect::<Vec<_>>();
     buffers.request_started(
         1,
         RequestStart {
-            headers: headers(&[
-                ("Accept", "*/*"),
-                ("authorization", "Bearer abc"),
-                ("Cookie", "sid=abc"),
-            ]),
+            headers: headers(&[("Accept", "*/*"), ("authorization", "Bearer abc"), ("Cookie", "sid=abc")]),
             ..start("1", "https://x/", "document")
         },
     );
@@ -314,10 +213,7 @@ fn one_request_as_text_hides_secrets() {
         "#1 [GET] https://x/\n\n  General\n    type:      document\n\n  Request headers\n    Accept: */*\n    \
          authorization: <secret>authorization</secret>\n    Cookie: <secret>Cookie</secret>"
     );
-    let set = Response {
-        headers: headers(&[("Set-Cookie", "sid=abc")]),
-        ..response(200, "OK")
-    };
+    let set = Response { headers: headers(&[("Set-Cookie", "sid=abc")]), ..response(200, "OK") };
     buffers.request_response(1, "1", set);
     buffers.request_finished(1, "1", 96.4);
     let text = request_text(&buffers.request(1, 1).unwrap());
@@ -338,31 +234,17 @@ fn redirects_get_numbers_of_their_own() {
         1,
         "1",
         response(302, "Found"),
-        RequestStart {
-            at_ms: 15.0,
-            ..start("1", "https://x/new", "fetch")
-        },
+        RequestStart { at_ms: 15.0, ..start("1", "https://x/new", "fetch") },
     );
     assert_eq!(buffers.in_flight(1), 1);
     buffers.request_response(1, "1", response(200, "OK"));
     buffers.request_finished(1, "1", 20.0);
     let (_, items, _) = parts(requests_body(&buffers.requests(1, false, None)));
-    assert_eq!(
-        items,
-        [
-            "1. [GET] https://x/old => [302] Found",
-            "2. [GET] https://x/new => [200] OK"
-        ]
-    );
+    assert_eq!(items, ["1. [GET] https://x/old => [302] Found", "2. [GET] https://x/new => [200] OK"]);
     assert_eq!(buffers.in_flight(1), 0);
     // Of a request that does not count, neither do the redirects.
     buffers.request_started(1, start("2", "https://x/favicon.ico", "other"));
-    buffers.request_redirected(
-        1,
-        "2",
-        response(302, "Found"),
-        start("2", "https://x/icon.png", "other"),
-    );
+    buffers.request_redirected(1, "2", response(302, "Found"), start("2", "https://x/icon.png", "other"));
     assert_eq!(buffers.view().network, 2);
 }
 
@@ -376,30 +258,16 @@ fn numbers_restart_with_the_document_that_navigated() {
     buffers.navigated_by(1, "3");
     buffers.request_response(1, "4", response(200, "OK"));
     let list = buffers.requests(1, true, None);
-    let numbers: Vec<_> = list
-        .entries
-        .iter()
-        .map(|request| (request.number, request.url.as_str()))
-        .collect();
+    let numbers: Vec<_> = list.entries.iter().map(|request| (request.number, request.url.as_str())).collect();
     assert_eq!(numbers, [(1, "https://y/"), (2, "https://y/early")]);
     assert_eq!(list.lost, 0);
     assert_eq!(
         buffers.request(1, 2).unwrap().outcome(),
-        Outcome::Answered {
-            status: 200,
-            status_text: "OK".to_owned()
-        }
+        Outcome::Answered { status: 200, status_text: "OK".to_owned() }
     );
     assert_eq!(buffers.in_flight(1), 2);
     buffers.navigated(1);
-    assert_eq!(
-        (
-            buffers.in_flight(1),
-            buffers.view().network,
-            buffers.view().bytes
-        ),
-        (0, 0, 0)
-    );
+    assert_eq!((buffers.in_flight(1), buffers.view().network, buffers.view().bytes), (0, 0, 0));
     buffers.request_failed(1, "3", "net::ERR_ABORTED", 1.0);
     answered(&buffers, "5", "https://z/", "document", 200, "OK");
     assert_eq!(buffers.request(1, 1).unwrap().start.url, "https://z/");
@@ -407,25 +275,13 @@ fn numbers_restart_with_the_document_that_navigated() {
 
 #[test]
 fn numbers_do_not_shift_when_old_requests_are_lost() {
-    let buffers = Buffers::new(&DevtoolsSettings {
-        max_network: 2,
-        ..settings()
-    });
+    let buffers = Buffers::new(&DevtoolsSettings { max_network: 2, ..settings() });
     for n in 1..=5 {
         buffers.request_started(1, start(&n.to_string(), &format!("https://x/{n}"), "fetch"));
     }
     let list = buffers.requests(1, false, None);
-    assert_eq!(
-        list.entries
-            .iter()
-            .map(|request| request.number)
-            .collect::<Vec<_>>(),
-        [4, 5]
-    );
-    assert_eq!(
-        (list.lost, buffers.in_flight(1), buffers.view().dropped),
-        (3, 2, 3)
-    );
+    assert_eq!(list.entries.iter().map(|request| request.number).collect::<Vec<_>>(), [4, 5]);
+    assert_eq!((list.lost, buffers.in_flight(1), buffers.view().dropped), (3, 2, 3));
     assert_eq!(buffers.request(1, 3), None);
     let body = requests_body(&list);
     assert_eq!(
@@ -445,20 +301,14 @@ fn bodies_and_headers_are_bounded() {
     buffers.request_started(1, big);
     let request = buffers.request(1, 1).unwrap();
     assert!(request.body_cut);
-    assert_eq!(
-        request.start.body.map(|body| body.len()),
-        Some(4 * 1024 * 1024)
-    );
+    assert_eq!(request.start.body.map(|body| body.len()), Some(4 * 1024 * 1024));
     assert_eq!(request.start.headers.len(), 256);
     assert!(request.start.url.len() < 33_000);
 }
 
 #[test]
 fn the_oldest_of_all_tabs_go_over_the_byte_cap() {
-    let buffers = Buffers::new(&DevtoolsSettings {
-        max_session_bytes: 2_000,
-        ..settings()
-    });
+    let buffers = Buffers::new(&DevtoolsSettings { max_session_bytes: 2_000, ..settings() });
     buffers.console(1, entry("log", "oldest"));
     for n in 0..20 {
         buffers.request_started(2, start(&n.to_string(), &"x".repeat(100), "fetch"));
@@ -477,11 +327,7 @@ fn dialogs_wait_until_they_close() {
     buffers.dialog_opened(1, "prompt", "Name?", Some("you"));
     let dialog = buffers.dialog(1).unwrap();
     assert_eq!(
-        (
-            dialog.kind.as_str(),
-            dialog.message.as_str(),
-            dialog.default_prompt.as_deref()
-        ),
+        (dialog.kind.as_str(), dialog.message.as_str(), dialog.default_prompt.as_deref()),
         ("prompt", "Name?", Some("you"))
     );
     assert_eq!(buffers.view().dialogs, 1);

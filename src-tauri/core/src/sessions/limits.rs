@@ -7,6 +7,9 @@
 use super::{ProcessKey, refusal, registry::Registry};
 use crate::{Result, ids::ClientId, settings::SessionSettings};
 
+/// Leftovers are never forgotten, so what makes them must have an end: with this many, newcomers wait.
+pub(super) const MAX_LEFTOVERS: usize = 1_024;
+
 /// Whether one more client may come.
 pub(super) fn client(registry: &Registry, settings: &SessionSettings, process: Option<&ProcessKey>) -> Result<()> {
     if registry.clients.len() >= settings.max_clients {
@@ -19,13 +22,17 @@ pub(super) fn client(registry: &Registry, settings: &SessionSettings, process: O
     Ok(())
 }
 
-/// Whether `client` may have one more session.
+/// Whether `client` may have one more session, with `leftovers` things left behind by others.
 pub(super) fn session(
     registry: &Registry,
+    leftovers: usize,
     settings: &SessionSettings,
     client: &ClientId,
     process: Option<&ProcessKey>,
 ) -> Result<()> {
+    if leftovers >= MAX_LEFTOVERS {
+        return Err(refusal::too_many_leftovers(leftovers));
+    }
     if registry.sessions.len() >= settings.max_sessions {
         return Err(refusal::too_many_sessions(settings.max_sessions));
     }

@@ -165,7 +165,8 @@ impl Inner {
         {
             return Err(refusal::name_taken(name, &holder.id));
         }
-        limits::session(&registry, &self.settings.sessions, client, process.as_ref())?;
+        let leftovers = self.leftovers.lock().len();
+        limits::session(&registry, leftovers, &self.settings.sessions, client, process.as_ref())?;
         let entry = Arc::new(Entry::new(NewEntry {
             number: registry.next_number(),
             options,

@@ -93,6 +93,11 @@ pub(super) fn too_many_sessions_of_process(max: usize, own: &[String]) -> Error 
         .next("end one with session_close, or use one of them")
 }
 
+pub(super) fn too_many_leftovers(count: usize) -> Error {
+    Error::new(Code::LimitReached, format!("Too much is left behind by ended sessions ({count})"))
+        .next("wait until it is cleared, or restart Ebb")
+}
+
 pub(super) fn nothing_matches(text: &str) -> Error {
     Error::new(Code::SessionUnknown, format!("No session matches \"{text}\""))
         .next("give a name, a whole id, or at least 4 characters of one")

@@ -5,10 +5,7 @@
 //! and the time that passed is not held against anybody.
 
 use std::{
-    sync::{
-        Arc, Weak,
-        atomic::Ordering,
-    },
+    sync::{Arc, Weak, atomic::Ordering},
     time::Duration,
 };
 
@@ -23,14 +20,15 @@ use super::{
     registry::Registry,
     spawn::guard,
 };
-use crate::{cleanup::Reason, ids::SessionId};
+use crate::{cleanup::Reason, ids::SessionId, ports::Clock};
 
 /// Sweeping the cursor store may take this long before it counts as failed.
 const CURSOR_SWEEP: Duration = Duration::from_secs(10);
 
 impl Inner {
     pub(super) fn spawn_sweeper(self: &Arc<Self>) {
-        let sweeper = run(Arc::downgrade(self), Arc::clone(&self.sweeper_wake), self.stop.clone());
+        let clock = Arc::clone(&self.ports.clock);
+        let sweeper = run(Arc::downgrade(self), clock, Arc::clone(&self.sweeper_wake), self.stop.clone());
         drop(self.spawn(sweeper));
     }
 
@@ -128,9 +126,9 @@ impl Inner {
 }
 
 /// Holds the manager only while it looks, so that dropping the last handle ends the sweeper too.
-async fn run(inner: Weak<Inner>, wake: Arc<Notify>, stop: CancellationToken) {
+async fn run(inner: Weak<Inner>, clock: Arc<dyn Clock>, wake: Arc<Notify>, stop: CancellationToken) {
     while !stop.is_cancelled() {
-        let Some(inner) = inner.upgrade() else { return };
+        let Some(inner) = inner.upgrade() else { break };
         let interval = inner.settings.sessions.sweep_interval;
         // A tick that panics must not be the last one.
         let nap = guard(|| inner.tick()).unwrap_or(Some(interval));
@@ -142,9 +140,11 @@ async fn run(inner: Weak<Inner>, wake: Arc<Notify>, stop: CancellationToken) {
             }
         };
         tokio::select! {
-            () = stop.cancelled() => return,
+            () = stop.cancelled() => {}
             () = wake.notified() => {}
             () = nap => {}
         }
     }
+    // A clock that nobody beats must not stand still.
+    clock.beat(None);
 }

@@ -90,7 +90,7 @@ async fn document(tab: &Arc<Tab>, frame: &str, root: Option<&str>, look: &Look) 
     for seconds in BODY {
         tokio::time::sleep(Duration::from_secs(seconds)).await;
         // As text: Chromium takes much longer to turn a large object into values itself.
-        let answer = tab.ask(Some(frame), "(o) => JSON.stringify(__ebb.snapshot(o))", &[options.clone()]).await?;
+        let answer = tab.ask(Some(frame), "(o) => JSON.stringify(__ebb.snapshot(o))", std::slice::from_ref(&options)).await?;
         let text = answer.as_str().unwrap_or_default();
         let unreadable = |error| Error::new(Code::Internal, format!("the page's snapshot cannot be read: {error}")).next("Navigate again.");
         tree = serde_json::from_str(text).map_err(unreadable)?;

@@ -24,7 +24,7 @@ pub(crate) mod target;
 pub use browsers::Browsers;
 pub use launch::sandbox_problem;
 pub(crate) use memory::Sampler;
-pub(crate) use run_dir::{private_dir, reap};
+pub(crate) use run_dir::reap;
 pub use session::SessionBrowser;
 pub(crate) use tab::{Returns, Tab, browser_lost as lost, checked, function_call};
 pub(crate) use tab_state::Modal;

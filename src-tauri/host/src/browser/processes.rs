@@ -6,20 +6,20 @@ use std::path::Path;
 pub(super) fn kill(pid: u32) {
     #[cfg(unix)]
     if let Some(pid) = rustix::process::Pid::from_raw(pid as i32) {
-        drop(rustix::process::kill_process(pid, rustix::process::Signal::KILL));
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap_or_default();
     }
     #[cfg(not(unix))]
-    drop(pid);
+    let _: u32 = pid;
 }
 
 /// Kills a process group. One that is empty already is no error.
 pub(super) fn kill_group(leader: u32) {
     #[cfg(unix)]
     if let Some(leader) = rustix::process::Pid::from_raw(leader as i32) {
-        drop(rustix::process::kill_process_group(leader, rustix::process::Signal::KILL));
+        rustix::process::kill_process_group(leader, rustix::process::Signal::KILL).unwrap_or_default();
     }
     #[cfg(not(unix))]
-    drop(leader);
+    let _: u32 = leader;
 }
 
 /// Processes of ours that were started with `directory` as their run directory: by command line, or

@@ -33,6 +33,9 @@ use super::{
     tab_state::{Modal, TabState},
 };
 
+/// Longer than any call: the wait ends with what it waits for, or with the tab.
+const FOREVER: Duration = Duration::from_hours(24);
+
 /// The name of Ebb's isolated world in every frame.
 pub(crate) const WORLD: &str = "ebb";
 
@@ -185,7 +188,7 @@ impl Tab {
         if self.peek(|state| state.crashed) {
             return Err(crashed());
         }
-        let crash = self.until(Duration::from_secs(24 * 3600), |state| state.crashed);
+        let crash = self.until(FOREVER, |state| state.crashed);
         tokio::select! {
             biased;
             result = work => Ok(result),
@@ -196,7 +199,7 @@ impl Tab {
     /// Runs `work`, which needs the page's main thread: ends with [`Code::ModalState`] as soon as a
     /// dialog or file chooser opens, because until it is answered the page does nothing.
     pub(crate) async fn unless_modal<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
-        let opened = self.until(Duration::from_secs(24 * 3600), |state| !state.modals.is_empty());
+        let opened = self.until(FOREVER, |state| !state.modals.is_empty());
         tokio::select! {
             biased;
             result = work => result,

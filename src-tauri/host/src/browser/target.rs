@@ -1,6 +1,9 @@
 //! Targets of tools: refs of a snapshot (`e12`, `f2e7`) and selectors.
 
-use std::sync::{Arc, LazyLock};
+use std::{
+    fmt::Write as _,
+    sync::{Arc, LazyLock},
+};
 
 use chromiumoxide::cdp::browser_protocol::dom::{DescribeNodeParams, GetFrameOwnerParams, ResolveNodeParams};
 use chromiumoxide::cdp::js_protocol::runtime::{CallArgument, ExecutionContextId, RemoteObjectId};
@@ -57,7 +60,9 @@ pub(crate) fn refused(target: &Target, answer: &Value) -> Result<()> {
             let total = answer.get("total").and_then(Value::as_u64).unwrap_or_default();
             let mut text = format!("strict mode violation: {} resolved to {total} elements:", target.given);
             for (index, found) in matches().enumerate() {
-                text.push_str(&format!("\n{}) {}", index + 1, found.as_str().map_or_else(|| found.to_string(), str::to_owned)));
+                let found = found.as_str().map_or_else(|| found.to_string(), str::to_owned);
+                // Writing to a string cannot fail.
+                write!(text, "\n{}) {found}", index + 1).unwrap_or_default();
             }
             Error::new(Code::TargetUnknown, text).next("Use a ref from browser_snapshot, or a selector that matches one element.")
         }

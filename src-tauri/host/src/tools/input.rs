@@ -31,8 +31,7 @@ pub(crate) fn tools() -> Vec<ToolSpec> {
             "Click an element of the page",
             || {
                 Schema::new()
-                    .optional("element", Kind::String)
-                    .required("target", Kind::String)
+                    .target()
                     .optional("doubleClick", Kind::Bool)
                     .optional("button", Kind::Enum(&["left", "right", "middle"]))
                     .optional("modifiers", Kind::list(Kind::Enum(MODIFIERS)))
@@ -45,8 +44,7 @@ pub(crate) fn tools() -> Vec<ToolSpec> {
             "Type text into an editable element, replacing what it holds",
             || {
                 Schema::new()
-                    .optional("element", Kind::String)
-                    .required("target", Kind::String)
+                    .target()
                     .required("text", Kind::String)
                     .optional("submit", Kind::Bool)
                     .optional("slowly", Kind::Bool)

@@ -33,8 +33,9 @@ pub(crate) async fn target(tab: &Arc<Tab>, given: &str) -> Result<Target, ToolEr
 pub(crate) fn modal_gate(call: &mut ToolCall, spec: &ToolSpec) -> Result<(), ToolError> {
     let waiting = call.host.browsers.of(&call.session).ok().and_then(|side| side.tab_if_any()).and_then(|tab| tab.modal());
     let fits = match (&spec.modal, &waiting) {
-        (Modal::Unaffected, _) | (Modal::Blocked, None) => return Ok(()),
-        (Modal::Handles(ModalKind::Dialog), Some(browser::Modal::Dialog { .. }))
+        (Modal::Unaffected, _)
+        | (Modal::Blocked, None)
+        | (Modal::Handles(ModalKind::Dialog), Some(browser::Modal::Dialog { .. }))
         | (Modal::Handles(ModalKind::FileChooser), Some(browser::Modal::FileChooser { .. })) => return Ok(()),
         (Modal::Blocked, Some(_)) => format!("Error: Tool \"{}\" does not handle the modal state.", spec.name),
         (Modal::Handles(_), _) => {

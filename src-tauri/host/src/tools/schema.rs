@@ -135,7 +135,6 @@ impl Schema {
     }
 
     /// `element?, target*`: the element a tool acts on.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the tools that act on elements"))]
     pub(crate) fn target(self) -> Self {
         self.optional("element", Kind::String).required("target", Kind::String).describe(TARGET)
     }

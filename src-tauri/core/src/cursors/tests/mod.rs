@@ -48,16 +48,7 @@ impl World {
     }
 
     async fn first(&self, body: Body, max_tokens: u32) -> Page {
-        self.cursors
-            .first_page(
-                &self.session,
-                &self.gate,
-                "browser_snapshot",
-                "",
-                body,
-                Some(max_tokens),
-            )
-            .await
+        self.cursors.first_page(&self.session, &self.gate, "browser_snapshot", "", body, Some(max_tokens)).await
     }
 
     /// The cursor that was made last.
@@ -68,10 +59,7 @@ impl World {
 
 /// A text of `lines` lines of `width` bytes, each with its number.
 fn numbered(lines: usize, width: usize) -> String {
-    (1..=lines)
-        .map(|n| format!("{n:>width$}"))
-        .collect::<Vec<_>>()
-        .join("\n")
+    (1..=lines).map(|n| format!("{n:>width$}")).collect::<Vec<_>>().join("\n")
 }
 
 fn text(text: impl Into<String>) -> Body {
@@ -80,8 +68,5 @@ fn text(text: impl Into<String>) -> Body {
 
 fn new(payload: &str) -> NewCursor {
     let frozen = Frozen::text("browser_snapshot", "", payload.to_owned()).expect("small");
-    NewCursor {
-        frozen,
-        read: Span::default(),
-    }
+    NewCursor { frozen, read: Span::default() }
 }

@@ -73,10 +73,7 @@ impl Model {
         let mut held = CursorFreed::default();
         for known in &self.known {
             if known.gone.is_none() && session.is_none_or(|session| session == known.session) {
-                held += CursorFreed {
-                    count: 1,
-                    bytes: known.bytes,
-                };
+                held += CursorFreed { count: 1, bytes: known.bytes };
             }
         }
         held
@@ -84,34 +81,23 @@ impl Model {
 
     /// What the owner must be told, or none when it can read.
     fn answer(&self, known: &Known) -> Option<Code> {
-        known
-            .gone
-            .or_else(|| (known.expires <= self.now()).then_some(Code::CursorExpired))
+        known.gone.or_else(|| (known.expires <= self.now()).then_some(Code::CursorExpired))
     }
 
     async fn create(&mut self, session: usize, length: usize) {
-        let payload: String = (0..length)
-            .map(|at| if at % 9 == 8 { '\n' } else { 'x' })
-            .collect();
+        let payload: String = (0..length).map(|at| if at % 9 == 8 { '\n' } else { 'x' }).collect();
         let bytes = new(&payload).frozen.outline.bytes();
-        let mut expected = if bytes > MAX_SESSION {
-            Some(Code::LimitReached)
-        } else {
-            None
-        };
+        let mut expected = if bytes > MAX_SESSION { Some(Code::LimitReached) } else { None };
         let mut victims: Vec<usize> = Vec::new();
         if expected.is_none() {
             let mut mine: Vec<usize> = (0..self.known.len())
                 .filter(|at| self.known[*at].session == session && self.known[*at].gone.is_none())
                 .collect();
             mine.sort_by_key(|at| self.known[*at].read);
-            let freed =
-                |victims: &[usize]| victims.iter().map(|at| self.known[*at].bytes).sum::<u64>();
+            let freed = |victims: &[usize]| victims.iter().map(|at| self.known[*at].bytes).sum::<u64>();
             let held = self.held(Some(session)).bytes;
             for at in mine.clone() {
-                if mine.len() - victims.len() < MAX_COUNT
-                    && held - freed(&victims) + bytes <= MAX_SESSION
-                {
+                if mine.len() - victims.len() < MAX_COUNT && held - freed(&victims) + bytes <= MAX_SESSION {
                     break;
                 }
                 victims.push(at);
@@ -121,12 +107,7 @@ impl Model {
             }
         }
         let gate = CancellationToken::new();
-        let made = self
-            .world
-            .cursors
-            .store()
-            .create(&self.sessions[session], &gate, new(&payload))
-            .await;
+        let made = self.world.cursors.store().create(&self.sessions[session], &gate, new(&payload)).await;
         match made {
             Err(error) => assert_eq!(Some(error.code), expected),
             Ok(view) => {
@@ -134,11 +115,7 @@ impl Model {
                 let now = self.now();
                 for at in victims {
                     let expired = self.known[at].expires <= now;
-                    self.known[at].gone = Some(if expired {
-                        Code::CursorExpired
-                    } else {
-                        Code::CursorEvicted
-                    });
+                    self.known[at].gone = Some(if expired { Code::CursorExpired } else { Code::CursorEvicted });
                 }
                 self.reads += 1;
                 let (read, expires) = (self.reads, now + TTL);
@@ -163,9 +140,7 @@ impl Model {
             Op::Read(at) if !self.known.is_empty() => {
                 let at = at % self.known.len();
                 let (known, now) = (self.known[at].clone(), self.now());
-                let read = store
-                    .read(&self.sessions[known.session], &known.id, 0..u32::MAX)
-                    .await;
+                let read = store.read(&self.sessions[known.session], &known.id, 0..u32::MAX).await;
                 match self.answer(&known) {
                     None => {
                         assert_eq!(read.unwrap().as_str(), known.payload);
@@ -179,28 +154,17 @@ impl Model {
             Op::Steal(session, at) if !self.known.is_empty() => {
                 let known = &self.known[at % self.known.len()];
                 if known.session != session {
-                    let error = store
-                        .read(&self.sessions[session], &known.id, 0..u32::MAX)
-                        .await
-                        .unwrap_err();
+                    let error = store.read(&self.sessions[session], &known.id, 0..u32::MAX).await.unwrap_err();
                     assert_eq!(error, crate::cursors::errors::unknown());
                 }
             }
             Op::Close(at) if !self.known.is_empty() => {
                 let at = at % self.known.len();
                 let known = self.known[at].clone();
-                let freed = store
-                    .close(&self.sessions[known.session], Some(&known.id))
-                    .await;
+                let freed = store.close(&self.sessions[known.session], Some(&known.id)).await;
                 match self.answer(&known) {
                     None => {
-                        assert_eq!(
-                            freed,
-                            Ok(CursorFreed {
-                                count: 1,
-                                bytes: known.bytes
-                            })
-                        );
+                        assert_eq!(freed, Ok(CursorFreed { count: 1, bytes: known.bytes }));
                         self.known[at].gone = Some(Code::CursorUnknown);
                     }
                     code => assert_eq!(freed.err().map(|error| error.code), code),
@@ -209,25 +173,14 @@ impl Model {
             Op::CloseAll(session) => {
                 let held = self.held(Some(session));
                 assert_eq!(store.close(&self.sessions[session], None).await, Ok(held));
-                for known in self
-                    .known
-                    .iter_mut()
-                    .filter(|known| known.session == session)
-                {
+                for known in self.known.iter_mut().filter(|known| known.session == session) {
                     known.gone = known.gone.or(Some(Code::CursorUnknown));
                 }
             }
             Op::Invalidate(session) => {
                 let held = self.held(Some(session));
-                assert_eq!(
-                    store.invalidate_session(&self.sessions[session]).await,
-                    Ok(held)
-                );
-                for known in self
-                    .known
-                    .iter_mut()
-                    .filter(|known| known.session == session)
-                {
+                assert_eq!(store.invalidate_session(&self.sessions[session]).await, Ok(held));
+                for known in self.known.iter_mut().filter(|known| known.session == session) {
                     known.gone = Some(Code::CursorUnknown);
                 }
             }
@@ -238,10 +191,7 @@ impl Model {
                 for known in &mut self.known {
                     if known.gone.is_none() && known.expires <= now {
                         known.gone = Some(Code::CursorExpired);
-                        swept += CursorFreed {
-                            count: 1,
-                            bytes: known.bytes,
-                        };
+                        swept += CursorFreed { count: 1, bytes: known.bytes };
                     }
                 }
                 assert_eq!(store.sweep().await, Ok(swept));
@@ -256,11 +206,7 @@ impl Model {
         assert_eq!(store.usage_now(None), self.held(None));
         for (at, session) in self.sessions.iter().enumerate() {
             assert_eq!(store.usage_now(Some(session)), self.held(Some(at)));
-            let listed: Vec<CursorId> = store
-                .list(session)
-                .into_iter()
-                .map(|view| view.id)
-                .collect();
+            let listed: Vec<CursorId> = store.list(session).into_iter().map(|view| view.id).collect();
             let live: Vec<CursorId> = self
                 .known
                 .iter()

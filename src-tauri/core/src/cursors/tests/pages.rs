@@ -19,17 +19,14 @@ fn line() -> impl Strategy<Value = String> {
 }
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap()
-        .block_on(future)
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
 }
 
 /// The content of a page without the marker, and whether it begins inside a unit.
 fn content(page: &Page) -> (bool, &str) {
-    let marked = page.text.starts_with("...(line ") || page.text.starts_with("...(item ");
+    let at_start = page.text.starts_with("...(line ") || page.text.starts_with("...(item ");
     match page.text.split_once('\n') {
-        Some((marker, rest)) if marked && marker.ends_with(')') => (true, rest),
+        Some((marker, rest)) if at_start && marker.ends_with(')') => (true, rest),
         _ => (false, &page.text),
     }
 }
@@ -48,10 +45,7 @@ async fn walk(world: &World, first: &Page, whole: &str, max_tokens: i64) {
     let (mut last_inside, mut last_text) = (false, first.text.clone());
     let mut pages = 1;
     loop {
-        let page = world
-            .cursors
-            .read(&world.session, request(world, Direction::Next, max_tokens))
-            .await;
+        let page = world.cursors.read(&world.session, request(world, Direction::Next, max_tokens)).await;
         let page = match page {
             Err(error) => {
                 assert_eq!(error.code, Code::PageOutOfRange);
@@ -60,10 +54,7 @@ async fn walk(world: &World, first: &Page, whole: &str, max_tokens: i64) {
             Ok(page) => page,
         };
         let (inside, text) = content(&page);
-        assert!(
-            budget::weigh(text) <= max_tokens as u64 * 4,
-            "a page larger than asked for"
-        );
+        assert!(budget::weigh(text) <= max_tokens as u64 * 4, "a page larger than asked for");
         if !inside {
             together.push('\n');
         }
@@ -74,10 +65,7 @@ async fn walk(world: &World, first: &Page, whole: &str, max_tokens: i64) {
     assert_eq!(together, whole);
     // And back again.
     let mut back: Vec<String> = Vec::new();
-    let last = ReadRequest {
-        offset: None,
-        ..request(world, Direction::Previous, max_tokens)
-    };
+    let last = ReadRequest { offset: None, ..request(world, Direction::Previous, max_tokens) };
     let mut begins_inside = last_inside;
     while let Ok(page) = world.cursors.read(&world.session, last.clone()).await {
         let (inside, text) = content(&page);
@@ -91,17 +79,8 @@ async fn walk(world: &World, first: &Page, whole: &str, max_tokens: i64) {
     }
     assert!(!begins_inside);
     back.reverse();
-    assert_eq!(
-        back.concat() + &last_text,
-        whole,
-        "the way back shows another text"
-    );
-    let span = world
-        .cursors
-        .store()
-        .find(&world.session, &world.cursor())
-        .unwrap()
-        .last;
+    assert_eq!(back.concat() + &last_text, whole, "the way back shows another text");
+    let span = world.cursors.store().find(&world.session, &world.cursor()).unwrap().last;
     assert_eq!(span.from, crate::cursors::Spot::default());
 }
 
@@ -183,25 +162,14 @@ proptest! {
 #[tokio::test]
 async fn bit_flips_of_a_real_id_get_the_same_answer() {
     let world = World::new();
-    world
-        .first(super::text(super::numbered(1_000, 8)), 500)
-        .await;
+    world.first(super::text(super::numbered(1_000, 8)), 500).await;
     let id = world.cursor();
     for at in 0..id.as_str().len() {
         for bit in 0..7 {
             let mut bytes = id.as_str().as_bytes().to_vec();
             bytes[at] ^= 1 << bit;
             let cursor = String::from_utf8(bytes).unwrap();
-            let error = world
-                .cursors
-                .read(
-                    &world.session,
-                    ReadRequest {
-                        cursor,
-                        ..ReadRequest::default()
-                    },
-                )
-                .await;
+            let error = world.cursors.read(&world.session, ReadRequest { cursor, ..ReadRequest::default() }).await;
             assert_eq!(error.unwrap_err(), crate::cursors::errors::unknown());
         }
     }

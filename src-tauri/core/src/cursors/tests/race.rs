@@ -14,12 +14,7 @@ use crate::{Code, cursors::CursorFreed, ids::SessionId};
 async fn nothing_appears_after_an_invalidation() {
     let world = World::new();
     let bystander = SessionId::new();
-    let kept = world
-        .cursors
-        .store()
-        .create(&bystander, &world.gate, new("kept"))
-        .await
-        .unwrap();
+    let kept = world.cursors.store().create(&bystander, &world.gate, new("kept")).await.unwrap();
     let refused = Arc::new(AtomicU32::new(0));
     for _ in 0..200 {
         let (session, gate) = (SessionId::new(), CancellationToken::new());
@@ -49,13 +44,7 @@ async fn nothing_appears_after_an_invalidation() {
             done.unwrap();
         }
         assert_eq!(store.usage_now(Some(&session)), CursorFreed::default());
-        assert_eq!(
-            store.usage_now(None),
-            CursorFreed {
-                count: 1,
-                bytes: kept.bytes
-            }
-        );
+        assert_eq!(store.usage_now(None), CursorFreed { count: 1, bytes: kept.bytes });
     }
 }
 
@@ -69,10 +58,7 @@ async fn many_creators_at_once_add_up() {
         tasks.spawn(async move {
             let (session, gate) = (SessionId::new(), CancellationToken::new());
             for n in 0..50_usize {
-                store
-                    .create(&session, &gate, new(&"x".repeat(n)))
-                    .await
-                    .unwrap();
+                store.create(&session, &gate, new(&"x".repeat(n))).await.unwrap();
                 if n % 3 == 0 {
                     store.sweep().await.unwrap();
                 }

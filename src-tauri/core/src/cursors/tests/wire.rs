@@ -11,11 +11,7 @@ use crate::{
 };
 
 fn read(world: &World, offset: i64) -> ReadRequest {
-    ReadRequest {
-        cursor: world.cursor().as_str().to_owned(),
-        offset: Some(offset),
-        ..ReadRequest::default()
-    }
+    ReadRequest { cursor: world.cursor().as_str().to_owned(), offset: Some(offset), ..ReadRequest::default() }
 }
 
 /// 1,431 items of 268 bytes: 67 tokens and a quarter with the line feed.
@@ -39,12 +35,7 @@ async fn a_small_result_looks_as_before() {
         page.text,
         "Total messages: 1 (Errors: 0, Warnings: 0)\n\n[LOG] hi @ http://x/:0\n\nNote: 1 static request not shown."
     );
-    let empty = Body::List {
-        header: Some("None".to_owned()),
-        items: Vec::new(),
-        footer: None,
-        fields: None,
-    };
+    let empty = Body::List { header: Some("None".to_owned()), items: Vec::new(), footer: None, fields: None };
     assert_eq!(world.first(empty, 500).await.text, "None");
     assert_eq!(world.cursors.list(&world.session), []);
 }
@@ -52,17 +43,7 @@ async fn a_small_result_looks_as_before() {
 #[tokio::test]
 async fn the_first_page_says_how_to_go_on() {
     let world = World::new();
-    let page = world
-        .cursors
-        .first_page(
-            &world.session,
-            &world.gate,
-            "browser_find",
-            "",
-            items(),
-            None,
-        )
-        .await;
+    let page = world.cursors.first_page(&world.session, &world.gate, "browser_find", "", items(), None).await;
     let id = world.cursor();
     assert_eq!(page.text.lines().count(), 118);
     assert_eq!(
@@ -96,11 +77,7 @@ async fn the_first_page_says_how_to_go_on() {
 async fn the_last_page_has_no_continue() {
     let world = World::new();
     world.first(items(), 8_000).await;
-    let page = world
-        .cursors
-        .read(&world.session, read(&world, 1_400))
-        .await
-        .unwrap();
+    let page = world.cursors.read(&world.session, read(&world, 1_400)).await.unwrap();
     let id = world.cursor();
     assert_eq!(page.more[0], "- Showing 1,400-1,431 of 1,431 items (100%)");
     assert_eq!(
@@ -110,10 +87,7 @@ async fn the_last_page_has_no_continue() {
         )
     );
     let meta = page.meta.unwrap();
-    assert_eq!(
-        (&meta["next"], &meta["previous"]),
-        (&json!(null), &json!(1_282))
-    );
+    assert_eq!((&meta["next"], &meta["previous"]), (&json!(null), &json!(1_282)));
 }
 
 #[tokio::test]
@@ -122,60 +96,24 @@ async fn a_giant_line_goes_on_inside() {
     let whole = format!("a\nb\nc\nd\ne\nf\n{}\nend", "x".repeat(70_000));
     let first = world.first(text(whole), 8_000).await;
     assert_eq!(first.text, "a\nb\nc\nd\ne\nf");
-    let next = ReadRequest {
-        offset: None,
-        direction: Some(Direction::Next),
-        ..read(&world, 1)
-    };
-    let page = world
-        .cursors
-        .read(&world.session, next.clone())
-        .await
-        .unwrap();
+    let next = ReadRequest { offset: None, direction: Some(Direction::Next), ..read(&world, 1) };
+    let page = world.cursors.read(&world.session, next.clone()).await.unwrap();
     let id = world.cursor();
     assert_eq!(page.text, "x".repeat(32_000));
-    assert_eq!(
-        page.more[0],
-        "- Showing 7-7 of 8 lines, line 7 to character 32,000 (45% · about 9,500 tokens left)"
+    assert_eq!(page.more[0], "- Showing 7-7 of 8 lines, line 7 to character 32,000 (45% · about 9,500 tokens left)");
+    assert!(
+        page.more[1]
+            .starts_with(&format!("- Continue: cursor_read {{\"cursor\":\"{id}\",\"direction\":\"next\"}} · Search: "))
     );
-    assert!(page.more[1].starts_with(&format!(
-        "- Continue: cursor_read {{\"cursor\":\"{id}\",\"direction\":\"next\"}} · Search: "
-    )));
     let meta = page.meta.unwrap();
-    assert_eq!(
-        (&meta["next"], &meta["within"]),
-        (&json!(null), &json!({"unit": 7, "character": 32_000}))
-    );
-    let page = world
-        .cursors
-        .read(&world.session, next.clone())
-        .await
-        .unwrap();
-    assert_eq!(
-        page.text,
-        format!(
-            "...(line 7, characters 32,001-64,000)\n{}",
-            "x".repeat(32_000)
-        )
-    );
-    let page = world
-        .cursors
-        .read(&world.session, next.clone())
-        .await
-        .unwrap();
-    assert_eq!(
-        page.text,
-        format!(
-            "...(line 7, characters 64,001-70,000)\n{}\nend",
-            "x".repeat(6_000)
-        )
-    );
+    assert_eq!((&meta["next"], &meta["within"]), (&json!(null), &json!({"unit": 7, "character": 32_000})));
+    let page = world.cursors.read(&world.session, next.clone()).await.unwrap();
+    assert_eq!(page.text, format!("...(line 7, characters 32,001-64,000)\n{}", "x".repeat(32_000)));
+    let page = world.cursors.read(&world.session, next.clone()).await.unwrap();
+    assert_eq!(page.text, format!("...(line 7, characters 64,001-70,000)\n{}\nend", "x".repeat(6_000)));
     assert_eq!(page.more[0], "- Showing 7-8 of 8 lines (100%)");
     let error = world.cursors.read(&world.session, next).await.unwrap_err();
-    assert_eq!(
-        error.message,
-        "No page after the last line: this cursor has lines 1-8"
-    );
+    assert_eq!(error.message, "No page after the last line: this cursor has lines 1-8");
 }
 
 #[tokio::test]
@@ -184,45 +122,22 @@ async fn ranges_outside_are_named() {
     world.first(items(), 8_000).await;
     let id = world.cursor();
     for offset in [0, -1, 1_432, i64::MAX, i64::MIN] {
-        let error = world
-            .cursors
-            .read(&world.session, read(&world, offset))
-            .await
-            .unwrap_err();
+        let error = world.cursors.read(&world.session, read(&world, offset)).await.unwrap_err();
         assert_eq!(error.code, crate::Code::PageOutOfRange);
-        assert_eq!(
-            error.message,
-            format!("offset {offset} is out of range: this cursor has items 1-1,431")
-        );
+        assert_eq!(error.message, format!("offset {offset} is out of range: this cursor has items 1-1,431"));
         assert_eq!(
             error.next,
-            Some(format!(
-                "Read from the start with cursor_read {{\"cursor\":\"{id}\",\"offset\":1}}."
-            ))
+            Some(format!("Read from the start with cursor_read {{\"cursor\":\"{id}\",\"offset\":1}}."))
         );
     }
-    let before = ReadRequest {
-        offset: None,
-        direction: Some(Direction::Previous),
-        ..read(&world, 1)
-    };
-    let error = world
-        .cursors
-        .read(&world.session, before)
-        .await
-        .unwrap_err();
-    assert_eq!(
-        error.message,
-        "No page before the first item: this cursor has items 1-1,431"
-    );
+    let before = ReadRequest { offset: None, direction: Some(Direction::Previous), ..read(&world, 1) };
+    let error = world.cursors.read(&world.session, before).await.unwrap_err();
+    assert_eq!(error.message, "No page before the first item: this cursor has items 1-1,431");
 }
 
 #[tokio::test]
 async fn without_a_store_the_page_is_cut_and_says_so() {
-    let world = World::with(CursorSettings {
-        max_total_bytes: 1_000,
-        ..settings()
-    });
+    let world = World::with(CursorSettings { max_total_bytes: 1_000, ..settings() });
     let page = world.first(text(numbered(2_000, 9)), 500).await;
     assert_eq!(page.text, numbered(200, 9));
     assert_eq!(
@@ -232,20 +147,14 @@ async fn without_a_store_the_page_is_cut_and_says_so() {
             "- The rest is cut off: The cursors of all sessions are at their limit of 1000 B",
         ]
     );
-    assert_eq!(
-        page.next,
-        ["Close cursors with cursor_close {\"all\":true}, then call again."]
-    );
+    assert_eq!(page.next, ["Close cursors with cursor_close {\"all\":true}, then call again."]);
     assert_eq!(page.meta.unwrap()["code"], "limit_reached");
     world.gate.cancel();
     let page = world.first(text(numbered(2_000, 9)), 500).await;
     assert_eq!(page.more[1], "- The rest is cut off: Session ended");
-    let page = World::with(CursorSettings {
-        max_session_bytes: 1_000,
-        ..settings()
-    })
-    .first(text(numbered(2_000, 9)), 500)
-    .await;
+    let page = World::with(CursorSettings { max_session_bytes: 1_000, ..settings() })
+        .first(text(numbered(2_000, 9)), 500)
+        .await;
     assert_eq!(
         page.more[1],
         "- The rest is cut off: This result of 35 KB is over the limit of 1000 B for the cursors of a session"
@@ -264,16 +173,7 @@ async fn header_and_footer_stand_on_the_first_page_only() {
     let page = world.first(list, 500).await;
     assert_eq!(page.text, format!("Total\n\n{}\n\nNote", numbered(198, 9)));
     assert!(page.more[0].starts_with("- Showing 1-198 of 600 items (33% · "));
-    let page = world
-        .cursors
-        .read(
-            &world.session,
-            ReadRequest {
-                max_tokens: Some(500),
-                ..read(&world, 599)
-            },
-        )
-        .await;
+    let page = world.cursors.read(&world.session, ReadRequest { max_tokens: Some(500), ..read(&world, 599) }).await;
     assert_eq!(page.unwrap().text, "      599\n      600");
 }
 
@@ -296,25 +196,16 @@ async fn lists_and_closings_are_short() {
         world.cursors.list_text(&world.session).lines().nth(1),
         Some(format!("- {two} browser_snapshot 1 line 9 KB, at 1, expires in 15 min").as_str())
     );
-    let closed = world
-        .cursors
-        .close_text(&world.session, CloseWhich::One(two.as_str().to_owned()))
-        .await;
+    let closed = world.cursors.close_text(&world.session, CloseWhich::One(two.as_str().to_owned())).await;
     assert_eq!(closed.unwrap(), "Closed 1 cursor (9 KB)");
     world.first(text(numbered(1_431, 60)), 2_000).await;
     assert_eq!(close_all().await.unwrap(), "Closed 2 cursors (193 KB)");
     for gone in [one.as_str(), "../../etc/passwd", ""] {
-        let error = world
-            .cursors
-            .close_text(&world.session, CloseWhich::One(gone.to_owned()))
-            .await
-            .unwrap_err();
+        let error = world.cursors.close_text(&world.session, CloseWhich::One(gone.to_owned())).await.unwrap_err();
         assert_eq!(error.message, "Cursor not found");
         assert_eq!(
             error.next.as_deref(),
-            Some(
-                "Call the tool that gave the result again; cursor_list shows the open cursors of this session."
-            )
+            Some("Call the tool that gave the result again; cursor_list shows the open cursors of this session.")
         );
     }
 }

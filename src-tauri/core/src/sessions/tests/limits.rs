@@ -85,3 +85,24 @@ async fn limits_hold_however_many_ask_at_once() {
     let opened = asking.join_all().await.into_iter().filter(|opened| *opened).count();
     assert_eq!((opened, sea.manager.busy()), (16, 16));
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_left_behind_has_a_limit_too() {
+    let sea = Sea::new();
+    sea.browser.script_all(Method::StopCapture, Script::Fail);
+    sea.browser.script_all(Method::Dispose, Script::Fail);
+    let client = sea.client();
+    let mut opened = 0;
+    let refused = loop {
+        match sea.manager.open(&client, OpenOptions::default()) {
+            Ok(session) => drop(sea.end(&session).await),
+            Err(error) => break error,
+        }
+        opened += 1;
+    };
+    assert_eq!((opened, refused.code), (512, Code::LimitReached));
+    assert_eq!(refused.message, "Too much is left behind by ended sessions (1024)");
+    sea.browser.script_all(Method::StopCapture, Script::Ok);
+    assert_eq!(sea.manager.retry_leftovers().await, 512);
+    assert!(sea.manager.open(&client, OpenOptions::default()).is_ok());
+}

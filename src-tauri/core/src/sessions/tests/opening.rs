@@ -197,3 +197,42 @@ fn without_a_runtime_opening_is_refused_not_a_panic() {
     let client = sea.client();
     assert_eq!(sea.manager.default_session(&client).unwrap_err().code, Code::Internal);
 }
+
+/// Never comes back from an opening.
+struct Stuck(parking_lot::Mutex<std::sync::mpsc::Receiver<()>>, std::sync::mpsc::SyncSender<SessionId>);
+
+impl HistoryPort for Stuck {
+    fn opened(&self, session: OpenSession) {
+        self.1.send(session.session).unwrap();
+        drop(self.0.lock().recv());
+    }
+    fn closed(&self, _: &crate::cleanup::CleanupReport) {}
+    fn leftover(&self, _: &crate::cleanup::Leftover) {}
+    fn cleared(&self, _: &crate::ids::LeftoverId, _: &SessionId, _: time::OffsetDateTime) {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_opening_that_never_ends_holds_no_shutdown() {
+    let sea = Sea::new();
+    let (release, stuck) = std::sync::mpsc::sync_channel(1);
+    let (began, opening) = std::sync::mpsc::sync_channel(1);
+    let ports = Ports {
+        clock: sea.manager.clock().clone(),
+        browser: sea.browser.clone(),
+        cursors: sea.cursors.clone(),
+        history: std::sync::Arc::new(Stuck(parking_lot::Mutex::new(stuck), began)),
+    };
+    let sea = Sea { manager: SessionManager::new(Settings::default(), ports), ..sea };
+    let client = sea.client();
+    let (manager, id) = (sea.manager.clone(), client.clone());
+    let opener = std::thread::spawn(move || manager.default_session(&id).map(drop));
+    let session = opening.recv().unwrap();
+    let reports = sea.manager.shutdown().await;
+    assert_eq!((reports.len(), sea.manager.busy()), (1, 0));
+    assert_eq!((&reports[0].session, reports[0].outcome), (&session, Outcome::WithProblems));
+    assert_eq!(reports[0].leftovers.len(), 3, "steps that did not run leave something behind");
+    release.send(()).unwrap();
+    assert_eq!(opener.join().unwrap().unwrap_err().code, Code::SessionEnded);
+    assert_eq!(sea.manager.retry_leftovers().await, 3);
+    sea.assert_empty();
+}

@@ -157,3 +157,27 @@ async fn dropping_the_manager_ends_its_sweeper() {
     tokio::time::sleep(SECOND).await;
     assert_eq!(tasks.len(), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_session_without_owner_is_swept() {
+    let sea = Sea::swept();
+    let (client, session) = sea.full_session().await;
+    // No call of ours can do this: an owner leaves only through its lease.
+    drop(sea.manager.inner.registry.lock().clients.remove(&client));
+    tokio::time::sleep(2 * SECOND).await;
+    assert!(!session.is_live());
+    assert_eq!(sea.manager.recent(1)[0].reason, Reason::Swept);
+    sea.assert_empty();
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_shutdown_the_clock_goes_on() {
+    let sea = Sea::swept();
+    let (_, _session) = sea.session();
+    tokio::time::sleep(SECOND).await;
+    sea.manager.shutdown().await;
+    tokio::time::sleep(SECOND).await;
+    let before = sea.manager.clock().now();
+    tokio::time::sleep(HOUR).await;
+    assert_eq!(sea.manager.clock().now() - before, HOUR);
+}

@@ -8,6 +8,6 @@ mod script;
 mod tree;
 mod yaml;
 
-pub use print::{RenderOptions, Rendered, render};
-pub use script::PAGE_SCRIPT;
-pub use tree::{Node, Tree};
+pub(crate) use print::{RenderOptions, Rendered, render};
+pub(crate) use script::PAGE_SCRIPT;
+pub(crate) use tree::Tree;

@@ -8,30 +8,30 @@ use super::yaml::{push_json, push_key, push_value};
 
 /// How a snapshot is printed.
 #[derive(Debug, Clone, Default)]
-pub struct RenderOptions {
+pub(crate) struct RenderOptions {
     /// What the refs of the outermost document begin with: empty for the main frame, else like `f2`.
-    pub prefix: String,
+    pub(crate) prefix: String,
     /// Deepest level printed, the top being 0; `None` or 0 for no limit.
-    pub depth: Option<usize>,
+    pub(crate) depth: Option<usize>,
     /// Whether viewport rectangles are printed; the page script must have been asked for them.
-    pub boxes: bool,
+    pub(crate) boxes: bool,
 }
 
 /// A printed snapshot.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Rendered {
+pub(crate) struct Rendered {
     /// YAML, each line ending in a line break; empty for an empty page.
-    pub text: String,
+    pub(crate) text: String,
     /// Nodes printed, text not counted.
-    pub nodes: usize,
+    pub(crate) nodes: usize,
     /// Refs printed.
-    pub refs: usize,
+    pub(crate) refs: usize,
     /// Why the page was not read to its end, if so.
-    pub note: Option<String>,
+    pub(crate) note: Option<String>,
 }
 
 /// Distils and prints a tree and the frames grafted on it. Linear in the number of nodes.
-pub fn render(tree: &Tree, options: &RenderOptions) -> Rendered {
+pub(crate) fn render(tree: &Tree, options: &RenderOptions) -> Rendered {
     let limit = options.depth.filter(|&depth| depth > 0);
     let distilled = distill(tree, limit);
     let mut printer = Printer {

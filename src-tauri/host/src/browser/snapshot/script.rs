@@ -2,7 +2,7 @@
 
 /// Installs `globalThis.__ebb` in the world it is evaluated in, once: a second evaluation changes nothing, since the
 /// object holds the refs that were handed out. Evaluates to the version of the script that is installed.
-pub const PAGE_SCRIPT: &str = concat!(
+pub(crate) const PAGE_SCRIPT: &str = concat!(
     "(() => {\n\"use strict\";\nconst VERSION = 1;\n",
     "if (Reflect.get(globalThis, \"__ebb\")?.version === VERSION) return VERSION;\n",
     include_str!("page/dom.js"),

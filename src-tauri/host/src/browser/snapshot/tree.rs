@@ -10,43 +10,43 @@ const NAME_MAX: usize = 900;
 /// The field names on the wire are single letters: a large page has tens of thousands of these.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
-pub struct Node {
+pub(crate) struct Node {
     /// Index of the parent, always smaller than the own index within one document; none at the top.
     #[serde(rename = "p")]
-    pub parent: Option<usize>,
+    pub(crate) parent: Option<usize>,
     /// Set for text, which has nothing else; white space is collapsed but for one space at each end.
     #[serde(rename = "t")]
-    pub text: Option<String>,
+    pub(crate) text: Option<String>,
     /// ARIA role.
     #[serde(rename = "r")]
-    pub role: String,
+    pub(crate) role: String,
     /// Accessible name, empty for none.
     #[serde(rename = "n")]
-    pub name: String,
+    pub(crate) name: String,
     /// Number behind the `e` of the ref; none for what cannot be pointed at.
     #[serde(rename = "e")]
-    pub number: Option<u32>,
+    pub(crate) number: Option<u32>,
     /// States as printed between brackets, in printing order.
     #[serde(rename = "s")]
-    pub states: Vec<String>,
+    pub(crate) states: Vec<String>,
     /// Address of a link, as written in the page.
     #[serde(rename = "u")]
-    pub url: Option<String>,
+    pub(crate) url: Option<String>,
     /// Placeholder of a text field, when it is not its name.
     #[serde(rename = "h")]
-    pub placeholder: Option<String>,
+    pub(crate) placeholder: Option<String>,
     /// 1 when the pointer turns into a hand above it.
     #[serde(rename = "c")]
-    pub pointer: u8,
+    pub(crate) pointer: u8,
     /// Viewport rectangle: x, y, width, height in CSS pixels. Only when asked for.
     #[serde(rename = "b")]
-    pub bounds: Option<[i64; 4]>,
+    pub(crate) bounds: Option<[i64; 4]>,
     /// For an iframe: its place in the document's list of frames, for `__ebb.frameElement`.
     #[serde(rename = "f")]
-    pub frame: Option<usize>,
+    pub(crate) frame: Option<usize>,
     /// Nodes the name was made from; not all of them need lie below this one.
     #[serde(rename = "w")]
-    pub sources: Vec<usize>,
+    pub(crate) sources: Vec<usize>,
     /// Which of the joined documents it belongs to; 0 is the one the others were grafted on.
     #[serde(skip)]
     pub(super) document: usize,
@@ -76,17 +76,17 @@ impl Node {
 /// A document as the page script returned it, with the documents of its frames once they were grafted.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
-pub struct Tree {
+pub(crate) struct Tree {
     /// False when the target of the snapshot was not found; then the answer holds the error of `__ebb.resolve`.
-    pub ok: bool,
+    pub(crate) ok: bool,
     /// False while the document has no body yet: ask again.
-    pub ready: bool,
+    pub(crate) ready: bool,
     /// Nodes in walk order.
-    pub nodes: Vec<Node>,
+    pub(crate) nodes: Vec<Node>,
     /// How many frames the document shows.
-    pub frames: usize,
+    pub(crate) frames: usize,
     /// Why the walk stopped early; empty when it did not.
-    pub truncated: String,
+    pub(crate) truncated: String,
     /// Ref prefixes of the grafted documents, from document 1 on.
     #[serde(skip)]
     pub(super) prefixes: Vec<String>,
@@ -94,7 +94,7 @@ pub struct Tree {
 
 impl Tree {
     /// Iframes of this document itself: index of the node, and `k` for `__ebb.frameElement(k)`.
-    pub fn iframes(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
+    pub(crate) fn iframes(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
         let own = self
             .nodes
             .iter()
@@ -106,7 +106,7 @@ impl Tree {
     /// Puts the snapshot of a frame below its iframe node. `prefix` is what its refs begin with, like `f2`.
     ///
     /// Frames inside `child` are grafted on it first, or on their own later; an unknown `node` changes nothing.
-    pub fn graft(&mut self, node: usize, child: Self, prefix: &str) {
+    pub(crate) fn graft(&mut self, node: usize, child: Self, prefix: &str) {
         if node >= self.nodes.len() {
             return;
         }

@@ -96,7 +96,7 @@ pub fn run(options: &Options) -> Ending {
         if pump.input_ended || deaths.len() > MAX_RESTARTS {
             return failed("the connection to Ebb was lost", "see `ebb status` and `ebb doctor`");
         }
-        host = match again(options, &watch, &mut pump) {
+        host = match again(options, &watch, &mut pump, &host) {
             Ok(host) => host,
             Err(none) => return none.into(),
         };
@@ -104,50 +104,61 @@ pub fn run(options: &Options) -> Ending {
 }
 
 /// Connects to the next host and brings it to where the client believes the conversation is.
-fn again(options: &Options, watch: &Watch, pump: &mut Pump) -> Result<Host, NoHost> {
-    let Some(replay) = pump.tracker.replay() else {
-        let error = Error::new(Code::Internal, "the connection to Ebb was lost in the middle of a long message");
-        return Err(NoHost::Failed(error.next("connect again")));
+fn again(options: &Options, watch: &Watch, pump: &mut Pump, last: &Host) -> Result<Host, NoHost> {
+    let Some(Replay { initialize, swallow, initialized, unfinished }) = pump.tracker.replay() else {
+        return Err(lost("the connection to Ebb was lost in the middle of a long message"));
     };
-    let host = dial(&options.paths, options.start, watch)?;
-    let Replay { initialize, swallow, initialized, unfinished } = replay;
-    pump.up.push(&hello(options, watch, true));
-    pump.up.push(&initialize);
-    if swallow {
-        shake_hands(&host, watch, pump)?;
+    let end = Instant::now() + HANDSHAKE;
+    loop {
+        let host = dial(&options.paths, options.start, watch)?;
+        pump.up.clear();
+        pump.up.push(&hello(options, watch, true));
+        pump.up.push(&initialize);
+        // The kernel closes a dead host's connections one by one: its listener may be the last to go.
+        let is_dead = host.pid.is_some() && host.pid == last.pid;
+        if !is_dead && (!swallow || shake_hands(&host, watch, pump, end)?) {
+            pump.up.push(&initialized);
+            pump.up.push(&unfinished);
+            return Ok(host);
+        }
+        if Instant::now() > end {
+            return Err(lost("the new host did not answer"));
+        }
+        if !watch.pause(Duration::from_millis(5)) {
+            return Err(NoHost::ClientGone);
+        }
     }
-    pump.up.push(&initialized);
-    pump.up.push(&unfinished);
-    Ok(host)
 }
 
-/// Sends the handshake and keeps its answer from the client, who has one.
-fn shake_hands(host: &Host, watch: &Watch, pump: &mut Pump) -> Result<(), NoHost> {
-    let end = Instant::now() + HANDSHAKE;
-    let failed = |what: &str| NoHost::Failed(Error::new(Code::Internal, what).next("connect again"));
-    let mut answer = Queue::default();
+fn lost(message: &str) -> NoHost {
+    NoHost::Failed(Error::new(Code::Internal, message).next("connect again"))
+}
+
+/// Sends the handshake and keeps its answer from the client, who has one; `false` when the host closed
+/// the connection instead.
+fn shake_hands(host: &Host, watch: &Watch, pump: &mut Pump, end: Instant) -> Result<bool, NoHost> {
+    let mut read = Queue::default();
     let mut scanner = Scanner::default();
     let mut kept = Vec::new();
     let mut answered = false;
     while !answered {
         while !pump.up.is_empty() {
             match pump.up.drain(&host.socket, usize::MAX) {
-                Moved::Closed => return Err(failed("the new host closed the connection")),
+                Moved::Closed => return Ok(false),
                 Moved::Nothing => break,
                 Moved::Bytes(_) => {}
             }
         }
-        let left = end.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(failed("the new host did not answer"));
+        if Instant::now() > end {
+            return Err(lost("the new host did not answer"));
         }
-        if !watch.readable(host.socket.as_fd(), left.min(Duration::from_millis(100))) {
+        if !watch.readable(host.socket.as_fd(), Duration::from_millis(100)) {
             if !watch.pause(Duration::ZERO) {
                 return Err(NoHost::ClientGone);
             }
             continue;
         }
-        let moved = answer.fill(&host.socket, |bytes| {
+        let moved = read.fill(&host.socket, |bytes| {
             // Lines before the answer, and whatever follows it, are the client's.
             for part in bytes.split_inclusive(|byte| *byte == b'\n') {
                 kept.extend_from_slice(part);
@@ -160,14 +171,14 @@ fn shake_hands(host: &Host, watch: &Watch, pump: &mut Pump) -> Result<(), NoHost
                 }
             }
         });
-        answer.clear();
+        read.clear();
         if moved == Moved::Closed {
-            return Err(failed("the new host closed the connection"));
+            return Ok(false);
         }
     }
     pump.tracker.down(&kept);
     pump.down.push(&kept);
-    Ok(())
+    Ok(true)
 }
 
 /// The first line, which says whom this bridge speaks for.
