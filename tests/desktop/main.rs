@@ -1,1 +1,104 @@
+//! The real desktop program on a screen of its own: its window under WebDriver, its tray over D-Bus.
+#![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "this is test code")]
 
+/// A display, a session bus and the desktop program on them.
+mod desk;
+/// WebKitWebDriver, which drives the real window.
+mod driver;
+/// The tray's menu as the panel reads it.
+mod menu;
+
+use std::time::Duration;
+
+use serde_json::json;
+use support::{Agent, Calls, Via, wait_for};
+
+use desk::Desk;
+use driver::Driver;
+use menu::Menu;
+
+/// Debug builds, a cold WebKit and two cores: a minute is a lot, and only a failure waits for it.
+const SOON: Duration = Duration::from_secs(60);
+
+#[test]
+fn the_window_shows_a_client_from_its_session_to_its_report() {
+    let mut desk = Desk::new();
+    desk.start();
+    let mut window = Driver::open(&desk, &["window"]);
+    window.shows("No client has connected yet.", SOON);
+
+    let mut agent = Agent::start(desk.place(), &desk.mcp_socket(), Via::Socket, "Shopping Agent");
+    agent.call("browser_navigate", json!({"url": "about:blank"})).ok();
+    let live = |row: &str| row.contains("Shopping Agent") && row.contains("End") && !row.contains("Ended");
+    window.has_row("a live session", SOON, live);
+    window.screenshot("desktop-live");
+
+    agent.kill();
+    window.has_row("its report", SOON, |row| row.contains("Shopping Agent") && row.contains("Ended") && row.contains("View report"));
+    window.shows("Nothing is left behind.", SOON);
+    window.screenshot("desktop-ended");
+
+    // The window outlives its host, and finds the next one.
+    desk.kill();
+    window.shows("Not connected", SOON);
+    desk.start();
+    window.shows("Listening", SOON);
+    window.close();
+    desk.stop();
+}
+
+#[test]
+fn the_tray_follows_the_sessions_and_quits() {
+    let mut desk = Desk::new();
+    desk.start_panel();
+    desk.start();
+    let menu = Menu::find(&desk, SOON);
+    menu.has("No sessions", SOON);
+    assert!(!menu.read().unwrap().iter().any(|line| line.text == "End session"));
+
+    let mut agent = Agent::start(desk.place(), &desk.mcp_socket(), Via::Socket, "A&B_agent");
+    agent.call("session_open", json!({})).ok();
+    menu.has("1 session · 0 MB held", SOON);
+    // What marks keys in menus is doubled on its way: `_` is `__` there and one on the screen.
+    menu.has("A&B__agent — project", SOON);
+    // Nothing would be lost: no question, and the client lives on.
+    menu.click("End session", SOON);
+    menu.has("No sessions", SOON);
+    assert!(agent.runs());
+
+    agent.call("session_open", json!({})).err();
+    agent.call("session_open", json!({})).ok();
+    agent.kill();
+    menu.has("No sessions", SOON);
+    menu.click("Quit", SOON);
+    desk.ended();
+}
+
+#[test]
+fn a_second_start_shows_the_window_of_the_first_and_quitting_takes_it_along() {
+    let mut desk = Desk::new();
+    desk.start();
+    assert!(desk.run(&["--background"]).success());
+    assert!(!desk.has_window(), "nobody asked for a window");
+    assert!(desk.run(&[]).success());
+    wait_for("the window runs", SOON, || if desk.has_window() { Ok(()) } else { Err("no window process".to_owned()) });
+    // A third start raises it: there is one window.
+    assert!(desk.run(&["window", "--route", "#/history"]).success());
+    assert_eq!(desk.windows(), 1);
+    desk.stop();
+    wait_for("the window ends with its host", SOON, || if desk.has_window() { Err("it runs".to_owned()) } else { Ok(()) });
+}
+
+#[test]
+fn without_a_display_it_says_what_to_do() {
+    let desk = Desk::new();
+    for display in [None, Some(":60999")] {
+        let mut command = desk.command(&["--background"]);
+        command.env_remove("DISPLAY").envs(display.map(|display| ("DISPLAY", display)));
+        let output = command.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.starts_with("No display: start `ebb serve --dashboard` instead"), "{said}");
+    }
+}

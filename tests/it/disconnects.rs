@@ -15,6 +15,10 @@ fn busy(scene: &Scene, via: Via) -> (Agent, String) {
     agent.evaluate("() => { console.log('hello'); return 1; }");
     agent.large("victim", 100);
     let session = scene.control.session_of("victim");
+    // What is about to be looked for in vain is there now.
+    let pages = scene.host.renderers();
+    assert!(pages.iter().any(|page| !scene.base.renderers.contains(page)), "{}", procs::brief(&pages));
+    assert!(scene.more_processes().iter().any(|process| process.kind() == "renderer"));
     (agent, session)
 }
 
@@ -247,7 +251,7 @@ fn f12_half_a_line_then_death() {
         for half in beginnings {
             let mut agent = Agent::spawn(scene.host.place(), &scene.host.socket(), via, "half", &silent);
             if via == Via::Bridge {
-                agent.bridge();
+                assert!(agent.bridge() > 0);
             }
             agent.raw(half);
             // Not a wait for anything: what is half a line cannot be seen to have arrived.

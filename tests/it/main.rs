@@ -8,3 +8,19 @@
 mod bindings;
 /// Every way a client can go: closed, half closed, killed while idle, while a page hangs, while its browser is born.
 mod disconnects;
+/// The command line against a running host, and without one.
+mod cli;
+/// `ebb connect` where no host runs: it starts exactly one, from next to no environment.
+mod connect;
+/// The host or the browser dies, freezes or spins.
+mod deaths;
+/// Two ends of one session at the same moment.
+mod races;
+/// The two promises of the assignment: nothing of a gone client can be read, and nobody else loses anything.
+mod seed;
+/// Each page of `fixtures/snapshot` against its expected text, through a real call.
+mod snapshots;
+/// What an agent does on an ordinary day: look, page, click, type, answer dialogs, upload, open sessions.
+mod story;
+/// Who ended a session, and what its client is told.
+mod story_ends;

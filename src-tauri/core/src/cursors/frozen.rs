@@ -209,15 +209,16 @@ impl Frozen {
         if text.len() > MAX_PAYLOAD {
             return Err(errors::too_large());
         }
-        let feeds = text.strip_suffix('\n').unwrap_or(&text).bytes().filter(|byte| *byte == b'\n').count();
-        let mut index = IndexWriter::new(0, feeds + 1);
-        let mut rest = text.as_str();
-        for _ in 0..feeds {
-            let (line, after) = rest.split_once('\n').unwrap_or((rest, ""));
-            index.push(line, true);
-            rest = after;
+        let ascii = text.is_ascii();
+        let body = text.strip_suffix('\n').unwrap_or(&text);
+        let feeds = body.bytes().filter(|byte| *byte == b'\n').count();
+        let mut index = IndexWriter::new(0, feeds + 1, ascii);
+        let mut start = 0;
+        for (feed, _) in body.match_indices('\n') {
+            index.push(&text[start..feed], true);
+            start = feed + 1;
         }
-        index.push(rest, false);
+        index.push(&text[start..], false);
         let outline = outline(tool, fingerprint, Unit::Lines, index.finish(), text.len());
         Ok(Self { payload: Arc::new(Payload(text.into_boxed_str())), outline })
     }
@@ -233,7 +234,7 @@ impl Frozen {
             return Err(errors::too_large());
         }
         let mut payload = String::with_capacity(length);
-        let mut index = IndexWriter::new(0, items.len().max(1));
+        let mut index = IndexWriter::new(0, items.len().max(1), items.iter().all(|item| item.is_ascii()));
         for (at, item) in items.iter().enumerate() {
             let more = at + 1 < items.len();
             index.push(item, more);
@@ -276,7 +277,7 @@ fn outline(tool: &str, fingerprint: &str, unit: Unit, text: UnitIndex, payload: 
 
 /// Appends the objects to the payload, one a line, and collects their names.
 fn write_fields(payload: &mut String, fields: &[Value]) -> (UnitIndex, Vec<String>) {
-    let mut index = IndexWriter::new(payload.len() as u32, fields.len());
+    let mut index = IndexWriter::new(payload.len() as u32, fields.len(), false);
     let mut names: Vec<String> = Vec::new();
     for (at, value) in fields.iter().enumerate() {
         if payload.len() > MAX_PAYLOAD {
@@ -308,14 +309,15 @@ struct IndexWriter {
 }
 
 impl IndexWriter {
-    fn new(first: u32, units: usize) -> Self {
-        Self { first, byte: first, weight: 0, ascii: true, marks: Vec::with_capacity(units) }
+    /// `ascii`: whether every unit to come is.
+    fn new(first: u32, units: usize, ascii: bool) -> Self {
+        Self { first, byte: first, weight: 0, ascii, marks: Vec::with_capacity(units) }
     }
 
     fn push(&mut self, unit: &str, more: bool) {
-        let weight = budget::weigh(unit) as u32;
-        self.ascii &= unit.is_ascii();
-        self.byte += unit.len() as u32 + u32::from(more);
+        let bytes = unit.len() as u32;
+        let weight = if self.ascii { bytes } else { budget::weigh(unit) as u32 };
+        self.byte += bytes + u32::from(more);
         self.weight += weight + u32::from(more);
         self.marks.push(Mark { byte: self.byte, weight: self.weight });
     }

@@ -9,11 +9,13 @@ use super::{
     fields::Selection,
     more::{self, Continue},
     read::{Reading, Start, part},
-    search::{Look, PIECE, Search},
+    search::{Look, Search},
     words,
 };
 use crate::Result;
 
+/// Weight of the units searched between two looks at the clock.
+const BATCH: u64 = 1 << 16;
 /// Time for one search. What was not reached is left to the next page.
 const DEADLINE: Duration = Duration::from_secs(2);
 /// Characters shown on each side of a match in a unit too large to be shown whole.
@@ -204,10 +206,9 @@ impl Reading<'_> {
             String::new()
         };
         let showing = format!(
-            "- Showing {} of {found} in {} {}{time}",
+            "- Showing {} of {found} in {}{time}",
             words::thousands(windows.shown as u64),
-            number(total),
-            unit.many(),
+            words::counted(u64::from(total), unit.one(), unit.many()),
         );
         let meta = json!({
             "cursor": self.cursor.as_str(),
@@ -268,10 +269,10 @@ fn weigh(lines: &[(u32, String)]) -> u64 {
 
 /// The units from `from` on that make up about one piece; at least one.
 fn batch_end(index: &UnitIndex, from: u32, limit: u32) -> u32 {
-    index.fit_forward(from, PIECE as u64).clamp(from + 1, limit.max(from + 1))
+    index.fit_forward(from, BATCH).clamp(from + 1, limit.max(from + 1))
 }
 
 /// The same backwards.
 fn batch_start(index: &UnitIndex, to: u32) -> u32 {
-    index.fit_backward(to, PIECE as u64).min(to.saturating_sub(1))
+    index.fit_backward(to, BATCH).min(to.saturating_sub(1))
 }

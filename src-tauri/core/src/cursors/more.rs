@@ -29,13 +29,8 @@ pub(super) fn showing(outline: &Outline, span: Span) -> String {
             words::about(left(&outline.text, span).div_ceil(4))
         )
     };
-    format!(
-        "- Showing {}-{} of {} {}{inside} ({done})",
-        number(span.first_unit()),
-        number(span.last_unit()),
-        number(total),
-        outline.unit.many(),
-    )
+    let all = words::counted(u64::from(total), outline.unit.one(), outline.unit.many());
+    format!("- Showing {}-{} of {all}{inside} ({done})", number(span.first_unit()), number(span.last_unit()),)
 }
 
 fn number(n: u32) -> String {

@@ -16,7 +16,7 @@ const MAX_COMPILED: usize = 2 << 20;
 /// Longer patterns are no patterns.
 const MAX_PATTERN: usize = 4_096;
 /// Bytes searched between two looks at the clock. Longer units are searched in pieces of this size.
-pub(super) const PIECE: usize = 1 << 15;
+const PIECE: usize = 1 << 15;
 /// Bytes that two pieces of a unit share, so that no shorter match falls between them.
 const OVERLAP: usize = 4_096;
 /// Units of context at most.

@@ -9,8 +9,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     lease::{Lease, Signal, Verdict},
-    limits, refusal,
+    limits,
     manager::{Inner, SessionManager},
+    refusal,
     text::clean_text,
 };
 use crate::{

@@ -1,10 +1,6 @@
 //! One session in the registry, from its reserved slot to its report.
 
-use std::{
-    collections::VecDeque,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use parking_lot::{Mutex, MutexGuard};
 use time::OffsetDateTime;

@@ -73,7 +73,8 @@ impl SessionManager {
             Some(name) => {
                 // One more than allowed, so that a longer name is refused and not cut.
                 let name = clean_text(&name, NAME_CHARS + 1);
-                let usable = !name.is_empty() && name.chars().count() <= NAME_CHARS && !name.starts_with(SessionId::PREFIX);
+                let usable =
+                    !name.is_empty() && name.chars().count() <= NAME_CHARS && !name.starts_with(SessionId::PREFIX);
                 Some(usable.then_some(name).ok_or_else(refusal::bad_name)?)
             }
             None => None,

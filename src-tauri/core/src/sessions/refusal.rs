@@ -49,11 +49,8 @@ pub(super) fn ended(reason: Reason) -> Error {
 /// To the holder of a handle who comes later.
 pub(super) fn ended_before(tomb: &Tomb, now: Duration) -> Error {
     let ago = ago(now.saturating_sub(tomb.at));
-    let text = format!(
-        "Session {} ended {ago}: {}. Its tabs and cursors are gone.",
-        tomb.session,
-        tomb.reason.phrase()
-    );
+    let text =
+        format!("Session {} ended {ago}: {}. Its tabs and cursors are gone.", tomb.session, tomb.reason.phrase());
     Error::new(Code::SessionEnded, text).next("start a new one with session_open")
 }
 
@@ -63,8 +60,11 @@ pub(super) fn name_taken(name: &str, holder: &SessionId) -> Error {
 }
 
 pub(super) fn bad_name() -> Error {
-    Error::new(Code::InvalidArguments, "A session's name needs 1 to 64 visible characters and must not look like a handle")
-        .next("choose another name, or leave it out")
+    Error::new(
+        Code::InvalidArguments,
+        "A session's name needs 1 to 64 visible characters and must not look like a handle",
+    )
+    .next("choose another name, or leave it out")
 }
 
 pub(super) fn too_many_calls(max: usize) -> Error {

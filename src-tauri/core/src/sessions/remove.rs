@@ -37,11 +37,7 @@ impl SessionManager {
     /// The removal starts now, in a task of its own; dropping the future, even before its first poll,
     /// changes nothing. Asked twice, both get the one report. Asked for a session that is gone: its
     /// report if still known, else one that says `NotFound`.
-    pub fn remove_session(
-        &self,
-        id: &SessionId,
-        reason: Reason,
-    ) -> impl Future<Output = CleanupReport> + Send + use<> {
+    pub fn remove_session(&self, id: &SessionId, reason: Reason) -> impl Future<Output = CleanupReport> + Send + use<> {
         let (coming, known) = match self.inner.begin_removal(id, reason, |_, _| true) {
             Ticket::Coming(entry) => (Some(entry), None),
             Ticket::Known(report) => (None, Some(report)),

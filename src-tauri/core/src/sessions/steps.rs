@@ -33,8 +33,11 @@ impl Did {
     }
 
     pub(super) fn cursors(freed: CursorFreed) -> Self {
-        let detail =
-            if freed.count == 0 { String::new() } else { format!("{} closed", plural(freed.count, "cursor", "cursors")) };
+        let detail = if freed.count == 0 {
+            String::new()
+        } else {
+            format!("{} closed", plural(freed.count, "cursor", "cursors"))
+        };
         Self { count: freed.count, bytes: freed.bytes, detail, something: freed != CursorFreed::default() }
     }
 

@@ -12,14 +12,7 @@ use std::{
 use tokio::{sync::Notify, time::sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    clients::Client,
-    entry::Core,
-    lease::Verdict,
-    manager::Inner,
-    registry::Registry,
-    spawn::guard,
-};
+use super::{clients::Client, entry::Core, lease::Verdict, manager::Inner, registry::Registry, spawn::guard};
 use crate::{cleanup::Reason, ids::SessionId, ports::Clock};
 
 /// Sweeping the cursor store may take this long before it counts as failed.
@@ -56,7 +49,9 @@ impl Inner {
         let doubtful: Vec<_> = {
             let registry = self.registry.lock();
             let doubtful = registry.clients.values().filter(|client| !client.lease.is_whole());
-            doubtful.map(|client| (client.view.id.clone(), client.lease.verdict(now, client.calls_in_flight()))).collect()
+            doubtful
+                .map(|client| (client.view.id.clone(), client.lease.verdict(now, client.calls_in_flight())))
+                .collect()
         };
         let mut next: Option<Duration> = None;
         for (client, verdict) in doubtful {

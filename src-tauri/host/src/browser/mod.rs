@@ -5,6 +5,7 @@ pub mod locate;
 mod browsers;
 mod capture;
 mod chromium;
+mod disposal;
 mod hub;
 pub(crate) mod input;
 mod launch;

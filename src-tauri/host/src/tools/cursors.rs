@@ -102,7 +102,9 @@ fn list(call: &mut ClientCall) {
 
 async fn close(call: &mut ClientCall, args: Value) -> Result<(), ToolError> {
     let cursors = call.host.cursors.clone();
-    match (args.text("cursor"), args.flag("all")) {
+    // The word is taken in both places: as a flag, and where an agent writes it for a cursor.
+    let named = args.text("cursor").filter(|cursor| *cursor != "all");
+    match (named, args.flag("all") || args.text("cursor") == Some("all")) {
         (Some(cursor), _) => {
             let session = owner_of(call, cursor);
             call.response.result(cursors.close_text(&session, CloseWhich::One(cursor.to_owned())).await?);

@@ -84,7 +84,8 @@ async fn an_end_answers_those_who_wait_and_those_who_come() {
 async fn the_list_of_calls_is_clean_clipped_and_bounded() {
     let sea = Sea::new();
     let (_, session) = sea.session();
-    let call = session.begin_call("browser_type\u{202e}", &format!("{{\"text\":\"{}\n\"}}", "x".repeat(500))).await.unwrap();
+    let call =
+        session.begin_call("browser_type\u{202e}", &format!("{{\"text\":\"{}\n\"}}", "x".repeat(500))).await.unwrap();
     tokio::time::sleep(SECOND).await;
     let view = sea.manager.view(session.id()).unwrap();
     let running = view.running.unwrap();

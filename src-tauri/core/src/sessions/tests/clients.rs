@@ -22,7 +22,12 @@ async fn connecting_costs_no_session() {
 async fn hostile_client_info_is_cleaned() {
     let sea = Sea::new();
     let process = ProcessView { pid: 9, name: "node".to_owned(), exe: None, cwd: None };
-    let new = NewClient { transport: Transport::Stdio, process: None, process_view: Some(process), project: Some("~/shop\u{7}".to_owned()) };
+    let new = NewClient {
+        transport: Transport::Stdio,
+        process: None,
+        process_view: Some(process),
+        project: Some("~/shop\u{7}".to_owned()),
+    };
     let client = sea.manager.connect(new).unwrap();
     let session = sea.manager.default_session(&client).unwrap();
     assert_eq!(sea.manager.client(&client).unwrap().name, "node");
@@ -228,5 +233,7 @@ async fn a_hundred_clients_that_die_at_once_leave_nothing() {
     }
     sea.assert_empty();
     assert_eq!(sea.history.records().closed.len(), 100);
-    assert!(sea.history.records().closed.iter().all(|report| report.reason != ENDED && report.outcome == Outcome::Clean));
+    assert!(
+        sea.history.records().closed.iter().all(|report| report.reason != ENDED && report.outcome == Outcome::Clean)
+    );
 }

@@ -11,7 +11,7 @@ use crate::{
         BrowserPort, Disposed, TokioClock,
         fake::{FakeBrowser, FakeHistory, Method, Script},
     },
-    sessions::{Ports, SessionManager},
+    sessions::{OpenOptions, Ports, SessionManager},
     settings::Settings,
 };
 
@@ -226,7 +226,7 @@ async fn a_stuck_removal_delays_nobody_else() {
     let (client, stuck) = sea.session();
     sea.browser.script(stuck.id(), Method::Dispose, Script::Hang);
     let waiting = sea.manager.remove_session(stuck.id(), ENDED);
-    let quick = sea.manager.open(&client, Default::default()).unwrap();
+    let quick = sea.manager.open(&client, OpenOptions::default()).unwrap();
     let began = tokio::time::Instant::now();
     sea.end(&quick).await;
     assert!(began.elapsed() < ms(10));
@@ -238,7 +238,7 @@ async fn removals_beyond_the_parallel_bound_wait_without_counting_it() {
     let sea = Sea::with(|settings| settings.cleanup.parallel = 2);
     sea.browser.script_all(Method::Dispose, Script::Slow(SECOND));
     let client = sea.client();
-    let sessions: Vec<_> = (0..6).map(|_| sea.manager.open(&client, Default::default()).unwrap()).collect();
+    let sessions: Vec<_> = (0..6).map(|_| sea.manager.open(&client, OpenOptions::default()).unwrap()).collect();
     let removals: Vec<_> = sessions.iter().map(|session| sea.manager.remove_session(session.id(), ENDED)).collect();
     let began = tokio::time::Instant::now();
     for removal in removals {
@@ -259,7 +259,7 @@ async fn the_gate_closes_before_the_first_step() {
     assert_eq!(sea.cursor(&session).await.unwrap_err().code, Code::SessionEnded);
     removal.await;
     assert!(sea.browser.open_context(session.id(), 1, 1).is_err());
-    sea.log(&session);
+    Sea::log(&session);
     assert_eq!(session.devtools().view().bytes, 0);
 }
 
@@ -282,8 +282,16 @@ async fn events_tell_the_removal_in_order() {
     assert_eq!(
         told,
         [
-            "closing", "DevTools?", "DevTools done", "cursors?", "cursors done", "browser?", "browser done", "state?",
-            "state done", "removed Clean"
+            "closing",
+            "DevTools?",
+            "DevTools done",
+            "cursors?",
+            "cursors done",
+            "browser?",
+            "browser done",
+            "state?",
+            "state done",
+            "removed Clean"
         ]
     );
 }
@@ -294,7 +302,7 @@ async fn shutdown_ends_all_side_by_side_and_refuses_newcomers() {
     sea.browser.script_all(Method::Dispose, Script::Slow(SECOND));
     let client = sea.client();
     for _ in 0..10 {
-        let session = sea.manager.open(&client, Default::default()).unwrap();
+        let session = sea.manager.open(&client, OpenOptions::default()).unwrap();
         sea.fill(&session).await;
     }
     let began = tokio::time::Instant::now();
@@ -305,7 +313,7 @@ async fn shutdown_ends_all_side_by_side_and_refuses_newcomers() {
     sea.assert_empty();
     assert!(!sea.manager.is_accepting());
     for error in [
-        sea.manager.open(&client, Default::default()).unwrap_err(),
+        sea.manager.open(&client, OpenOptions::default()).unwrap_err(),
         sea.manager.default_session(&client).unwrap_err(),
         sea.try_client(9).unwrap_err(),
     ] {

@@ -20,7 +20,10 @@ async fn a_process_has_sixteen_sessions_over_all_its_clients_and_one_end_makes_r
     assert!(refused.message.starts_with("Too many sessions of one client (16); yours: ses_"), "{refused}");
     assert!(refused.message.contains(session.id().as_str()));
     let of_second = sea.manager.list_of(&second);
-    assert!(of_second.iter().all(|other| !refused.message.contains(other.id.as_str())), "handles of others stay theirs");
+    assert!(
+        of_second.iter().all(|other| !refused.message.contains(other.id.as_str())),
+        "handles of others stay theirs"
+    );
     let other = sea.try_client(8).unwrap();
     assert!(sea.manager.default_session(&other).is_ok(), "another process has its own");
 
@@ -57,7 +60,10 @@ async fn clients_have_limits_in_all_and_per_process_and_one_that_leaves_makes_ro
     let first = sea.try_client(1).unwrap();
     sea.try_client(1).unwrap();
     let refused = sea.try_client(1).unwrap_err();
-    assert_eq!((refused.code, refused.message.as_str()), (Code::LimitReached, "Too many connections of one process (2)"));
+    assert_eq!(
+        (refused.code, refused.message.as_str()),
+        (Code::LimitReached, "Too many connections of one process (2)")
+    );
     sea.try_client(0).unwrap();
     sea.try_client(0).unwrap();
     assert_eq!(sea.try_client(2).unwrap_err().message, "Too many clients (4)");

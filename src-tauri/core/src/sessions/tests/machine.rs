@@ -13,29 +13,70 @@ use crate::{
 /// One thing that happens. Numbers choose among what is there, modulo how many there are.
 #[derive(Debug, Clone)]
 pub(super) enum Step {
-    Connect { pid: u32 },
-    Default { client: usize },
-    Open { client: usize, options: OpenOptions },
+    Connect {
+        pid: u32,
+    },
+    Default {
+        client: usize,
+    },
+    Open {
+        client: usize,
+        options: OpenOptions,
+    },
     /// A client presents a handle, its own or another's.
-    Present { client: usize, session: usize },
-    BeginCall { session: usize },
+    Present {
+        client: usize,
+        session: usize,
+    },
+    BeginCall {
+        session: usize,
+    },
     /// Whoever calls or waits goes away.
-    GiveUp { call: usize },
-    EndCall { call: usize },
-    Cursor { session: usize },
-    Context { session: usize, tabs: u32 },
-    Log { session: usize },
-    Tell { client: usize, signal: Signal },
+    GiveUp {
+        call: usize,
+    },
+    EndCall {
+        call: usize,
+    },
+    Cursor {
+        session: usize,
+    },
+    Context {
+        session: usize,
+        tabs: u32,
+    },
+    Log {
+        session: usize,
+    },
+    Tell {
+        client: usize,
+        signal: Signal,
+    },
     /// Asked twice; `wait` is whether anybody stays for the answer.
-    End { session: usize, wait: bool },
-    Fault { session: usize, port: Port, script: Script },
+    End {
+        session: usize,
+        wait: bool,
+    },
+    Fault {
+        session: usize,
+        port: Port,
+        script: Script,
+    },
     /// Time passes and everything runs.
-    Sleep { ms: u64 },
+    Sleep {
+        ms: u64,
+    },
     /// The machine sleeps: time passes and nothing runs.
-    Gap { s: u64 },
+    Gap {
+        s: u64,
+    },
     /// A few turns of the scheduler, so that the next step falls into the middle of things.
-    Run { turns: u8 },
-    Accept { accepting: bool },
+    Run {
+        turns: u8,
+    },
+    Accept {
+        accepting: bool,
+    },
     Retry,
     Shutdown,
 }
@@ -114,7 +155,12 @@ impl ReferenceStateMachine for Reference {
             (4, n().prop_map(|session| Step::Log { session }).boxed()),
             (6, (n(), signals()).prop_map(|(client, signal)| Step::Tell { client, signal }).boxed()),
             (6, (n(), any::<bool>()).prop_map(|(session, wait)| Step::End { session, wait }).boxed()),
-            (4, (n(), ports, scripts()).prop_map(|(session, port, script)| Step::Fault { session, port, script }).boxed()),
+            (
+                4,
+                (n(), ports, scripts())
+                    .prop_map(|(session, port, script)| Step::Fault { session, port, script })
+                    .boxed(),
+            ),
             (8, (1_u64..2_000).prop_map(|ms| Step::Sleep { ms }).boxed()),
             (1, (30_000_u64..150_000).prop_map(|ms| Step::Sleep { ms }).boxed()),
             (1, (10_u64..1_000).prop_map(|s| Step::Gap { s }).boxed()),

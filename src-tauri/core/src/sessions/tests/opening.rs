@@ -118,7 +118,10 @@ async fn ones_own_ended_session_says_when_and_why() {
     for key in [session.id().as_str(), "shop"] {
         let ended = sea.manager.session(&client, key).unwrap_err();
         assert_eq!(ended.code, Code::SessionEnded);
-        let text = format!("Session {} ended 3 min ago: ended from the dashboard. Its tabs and cursors are gone.", session.id());
+        let text = format!(
+            "Session {} ended 3 min ago: ended from the dashboard. Its tabs and cursors are gone.",
+            session.id()
+        );
         assert_eq!(ended.message, text);
     }
 }
@@ -204,7 +207,7 @@ struct Stuck(parking_lot::Mutex<std::sync::mpsc::Receiver<()>>, std::sync::mpsc:
 impl HistoryPort for Stuck {
     fn opened(&self, session: OpenSession) {
         self.1.send(session.session).unwrap();
-        drop(self.0.lock().recv());
+        self.0.lock().recv().unwrap();
     }
     fn closed(&self, _: &crate::cleanup::CleanupReport) {}
     fn leftover(&self, _: &crate::cleanup::Leftover) {}

@@ -90,11 +90,11 @@ impl Sea {
 
     pub(super) async fn fill(&self, session: &Session) {
         self.browser.open_context(session.id(), 2, 1_000_000).unwrap();
-        self.log(session);
+        Self::log(session);
         self.cursor(session).await.unwrap();
     }
 
-    pub(super) fn log(&self, session: &Session) {
+    pub(super) fn log(session: &Session) {
         session.devtools().console(
             1,
             ConsoleEntry {
@@ -113,6 +113,11 @@ impl Sea {
         let frozen = Frozen::text("browser_snapshot", "", "one\ntwo\nthree\n".to_owned())?;
         let read = Span { from: Spot::before(0), to: Spot::before(1) };
         self.cursors.create(session.id(), session.closing(), NewCursor { frozen, read }).await
+    }
+
+    /// The clock's time since `before`.
+    pub(super) fn since(&self, before: Duration) -> Duration {
+        self.manager.clock().now().saturating_sub(before)
     }
 
     pub(super) async fn end(&self, session: &Session) -> CleanupReport {

@@ -15,7 +15,10 @@ async fn a_session_shows_what_it_holds() {
     let view = sea.manager.view(session.id()).unwrap();
     let (cursors, devtools) = (sea.cursors.usage_now(None).bytes, session.devtools().view());
     assert_eq!((view.client.id, view.tabs.len(), view.cursors), (client, 2, 1));
-    assert_eq!((view.held.cursors, view.held.devtools, view.held.renderers), (cursors, devtools.bytes, Some(1_000_000)));
+    assert_eq!(
+        (view.held.cursors, view.held.devtools, view.held.renderers),
+        (cursors, devtools.bytes, Some(1_000_000))
+    );
     assert_eq!(view.held.total, cursors + devtools.bytes + 1_000_000);
     assert!(view.browser_lost && view.steps.is_empty());
     let detail = sea.manager.detail(session.id()).unwrap();
@@ -54,7 +57,8 @@ async fn a_session_is_connected_working_idle_closing_and_gone() {
 async fn lists_are_in_the_order_of_coming() {
     let sea = Sea::new();
     let clients: Vec<_> = (1..=5).map(|pid| sea.try_client(pid).unwrap()).collect();
-    let sessions: Vec<_> = clients.iter().map(|client| sea.manager.default_session(client).unwrap().id().clone()).collect();
+    let sessions: Vec<_> =
+        clients.iter().map(|client| sea.manager.default_session(client).unwrap().id().clone()).collect();
     assert_eq!(sea.manager.clients().into_iter().map(|client| client.id).collect::<Vec<_>>(), clients);
     assert_eq!(sea.manager.list().into_iter().map(|session| session.id).collect::<Vec<_>>(), sessions);
     assert_eq!(sea.manager.list_of(&clients[2]).len(), 1);

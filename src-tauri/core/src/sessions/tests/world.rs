@@ -153,7 +153,7 @@ impl World {
                 let Some(index) = choose(&self.sessions, session) else { return };
                 let made = &mut self.sessions[index];
                 if made.session.is_live() {
-                    self.sea.log(&made.session);
+                    Sea::log(&made.session);
                     made.devtools = made.session.devtools().view().bytes;
                 }
             }
@@ -249,7 +249,9 @@ impl World {
     }
 
     fn present(&mut self, client: usize, session: usize) {
-        let (Some(person), Some(index)) = (choose(&self.clients, client), choose(&self.sessions, session)) else { return };
+        let (Some(person), Some(index)) = (choose(&self.clients, client), choose(&self.sessions, session)) else {
+            return;
+        };
         let (person, made) = (&self.clients[person], &self.sessions[index]);
         let shared = made.options.share || made.options.keep == Keep::Ttl;
         let own = *made.session.client() == person.id;
@@ -287,7 +289,8 @@ impl World {
         self.turns(64);
         self.gaps += 1;
         let half_closed = self.clients.iter().any(|client| client.half_closed);
-        let far: Vec<_> = self.sea.manager.list().into_iter().filter(|view| view.ends_in_s.is_some_and(|s| s > 5)).collect();
+        let far: Vec<_> =
+            self.sea.manager.list().into_iter().filter(|view| view.ends_in_s.is_some_and(|s| s > 5)).collect();
         self.runtime.block_on(tokio::time::advance(Duration::from_secs(s)));
         self.turns(64);
         for view in far.into_iter().filter(|_| !half_closed) {

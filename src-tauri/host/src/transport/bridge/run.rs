@@ -215,8 +215,8 @@ fn farewell(host: &Host, watch: &Watch) -> Farewell {
         if !is_there && (owner.is_none() || owner == host.pid) {
             return Farewell::Quit;
         }
-        let Some(pid) = host.pid else { return Farewell::Died };
-        if owner != host.pid || proc::stat(pid).is_none_or(|stat| stat.exit().is_some()) {
+        let dead = host.pid.and_then(proc::stat).is_none_or(|stat| stat.exit().is_some());
+        if dead || (owner.is_some() && owner != host.pid) {
             return Farewell::Died;
         }
         if Instant::now() > end || !watch.pause(Duration::from_millis(10)) {

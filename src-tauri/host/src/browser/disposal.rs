@@ -1,0 +1,60 @@
+//! Getting rid of a browser context: politely, then by force, until nothing carries it any more.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use chromiumoxide::cdp::browser_protocol::target::{CloseTargetParams, DisposeBrowserContextParams, GetTargetsParams};
+use ebb_core::{Code, Error, Result, cleanup::Rung};
+
+use super::{pipe::CdpError, processes, session::Context, tab::Tab};
+
+/// The rungs of disposal, one after the other until nothing carries the context any more.
+pub(super) async fn climb(context: &Context, tabs: &BTreeMap<u32, Arc<Tab>>) -> Result<Rung> {
+    let chromium = &context.chromium;
+    if !chromium.is_alive() {
+        return Ok(Rung::BrowserGone);
+    }
+    if !chromium.is_unresponsive() {
+        for tab in tabs.values() {
+            chromium.connection.post(None, &CloseTargetParams::new(tab.target.clone()));
+        }
+        if dispose_context(context).await.is_ok() && verify(context).await {
+            return Ok(Rung::Disposed);
+        }
+        let renderers: Vec<u32> = tabs.values().filter_map(|tab| tab.renderer.lock().pid).collect();
+        if chromium.is_alive() && !renderers.is_empty() {
+            for pid in renderers {
+                processes::kill(pid);
+            }
+            let again = tokio::time::timeout(Duration::from_millis(500), dispose_context(context)).await;
+            if matches!(again, Ok(Ok(()))) && verify(context).await {
+                return Ok(Rung::RenderersKilled);
+            }
+        }
+    }
+    tracing::warn!(pid = chromium.pid, "a browser context could not be disposed; the browser is ended");
+    chromium.kill();
+    tokio::time::timeout(Duration::from_secs(1), chromium.gone())
+        .await
+        .map(|()| Rung::BrowserRecycled)
+        .map_err(|_| Error::new(Code::BrowserUnresponsive, format!("the browser (process {}) does not end", chromium.pid)))
+}
+
+/// Asks for disposal, at most one second.
+pub(super) async fn dispose_context(context: &Context) -> Result<(), CdpError> {
+    let dispose = DisposeBrowserContextParams::new(context.id.clone());
+    match context.chromium.connection.call_within(None, &dispose, Duration::from_secs(1)).await {
+        Err(error) if !error.is_gone() => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Whether no target carries the context any more.
+async fn verify(context: &Context) -> bool {
+    let targets = context.chromium.connection.call_within(None, &GetTargetsParams::default(), Duration::from_millis(300)).await;
+    match targets {
+        Ok(targets) => {
+            targets.target_infos.iter().all(|info| info.browser_context_id.as_ref().is_none_or(|id| *id.inner() != context.id))
+        }
+        Err(error) => error.is_gone(),
+    }
+}
