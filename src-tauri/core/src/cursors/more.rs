@@ -30,7 +30,7 @@ pub(super) fn showing(outline: &Outline, span: Span) -> String {
         )
     };
     let all = words::counted(u64::from(total), outline.unit.one(), outline.unit.many());
-    format!("- Showing {}-{} of {all}{inside} ({done})", number(span.first_unit()), number(span.last_unit()),)
+    format!("- Showing {}-{} of {all}{inside} ({done})", number(span.first_unit()), number(span.last_unit()))
 }
 
 fn number(n: u32) -> String {

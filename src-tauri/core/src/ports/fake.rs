@@ -19,6 +19,9 @@ use crate::{
     view::{HeldView, TabView},
 };
 
+/// How many awaits a slow method consists of.
+const PARTS: u32 = 10;
+
 /// A method of the browser that can be scripted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Method {
@@ -133,7 +136,10 @@ impl FakeBrowser {
         match script {
             Script::Ok => Ok(()),
             Script::Slow(time) => {
-                tokio::time::sleep(time).await;
+                // In parts, as real work is: a process that slept has the rest still before it.
+                for _ in 0..PARTS {
+                    tokio::time::sleep(time / PARTS).await;
+                }
                 Ok(())
             }
             Script::Fail => Err(Error::new(Code::BrowserUnresponsive, format!("{method:?} failed as told"))),

@@ -202,7 +202,7 @@ impl Inner {
             Err(departure) => {
                 tracing::debug!(%client, reason = departure.reason.key(), sessions = departure.sessions.len(), "client left");
                 for session in departure.sessions {
-                    self.begin_removal(&session, departure.reason, |_, _| true);
+                    self.begin_removal(&session, departure.reason, |_| true);
                 }
                 self.sessions_changed.notify_waiters();
                 self.emit(Event::Client(client.clone()));

@@ -146,14 +146,10 @@ impl Core {
         moves
     }
 
-    /// Into `Closing`, once; `false` when it was there before.
-    pub(super) fn begin_closing(&mut self, reason: Reason, at: OffsetDateTime) -> bool {
-        let first = self.phase < Phase::Closing;
-        if first {
-            self.phase = Phase::Closing;
-            self.ending.asked = Some((reason, at));
-        }
-        first
+    /// Into `Closing`, where it was open.
+    pub(super) fn begin_closing(&mut self, reason: Reason, at: OffsetDateTime) {
+        self.phase = Phase::Closing;
+        self.ending.asked = Some((reason, at));
     }
 
     pub(super) fn is_open(&self) -> bool {

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     clients::Client,
-    entry::{Entry, Phase},
+    entry::{Core, Entry, Phase},
     lease::Verdict,
 };
 use crate::{
@@ -113,12 +113,13 @@ impl Registry {
         entry: &Entry,
         reason: Reason,
         clock: &dyn Clock,
-        willing: impl FnOnce(&Entry, &super::entry::Core) -> bool,
+        willing: impl FnOnce(&Core) -> bool,
     ) -> bool {
         let mut core = entry.core();
-        if !core.is_open() || !willing(entry, &core) || !core.begin_closing(reason, clock.wall()) {
+        if !core.is_open() || !willing(&core) {
             return false;
         }
+        core.begin_closing(reason, clock.wall());
         for owner in &core.owners {
             if let Some(client) = self.clients.get_mut(owner) {
                 client.default_ended(&entry.id, reason);

@@ -38,7 +38,7 @@ impl SessionManager {
     /// changes nothing. Asked twice, both get the one report. Asked for a session that is gone: its
     /// report if still known, else one that says `NotFound`.
     pub fn remove_session(&self, id: &SessionId, reason: Reason) -> impl Future<Output = CleanupReport> + Send + use<> {
-        let (coming, known) = match self.inner.begin_removal(id, reason, |_, _| true) {
+        let (coming, known) = match self.inner.begin_removal(id, reason, |_| true) {
             Ticket::Coming(entry) => (Some(entry), None),
             Ticket::Known(report) => (None, Some(report)),
             Ticket::Unknown | Ticket::Unwilling => (None, None),
@@ -64,7 +64,7 @@ impl SessionManager {
         };
         self.emit(Event::Host);
         for entry in &entries {
-            inner.begin_removal(&entry.id, Reason::Shutdown, |_, _| true);
+            inner.begin_removal(&entry.id, Reason::Shutdown, |_| true);
         }
         let until = Instant::now() + inner.longest_removals(entries.len());
         let mut reports = Vec::with_capacity(entries.len());
@@ -102,7 +102,7 @@ impl Inner {
         self: &Arc<Self>,
         id: &SessionId,
         reason: Reason,
-        willing: impl FnOnce(&Entry, &Core) -> bool,
+        willing: impl FnOnce(&Core) -> bool,
     ) -> Ticket {
         let (entry, first) = {
             let mut registry = self.registry.lock();

@@ -66,30 +66,35 @@ impl Inner {
 
     /// Ends sessions that nobody used for too long or that nobody owns; whether any session is left.
     fn sweep_sessions(self: &Arc<Self>, now: Duration) -> bool {
-        let (due, any) = {
+        let (orphans, idle, any) = {
             let registry = self.registry.lock();
-            let due: Vec<(SessionId, Reason)> = registry
-                .open_sessions()
-                .iter()
-                .filter_map(|entry| {
-                    let core = entry.core();
-                    let owned = core.owners.iter().any(|owner| registry.clients.contains_key(owner));
-                    let reason = if !owned && !entry.options.outlives_client() {
-                        Some(Reason::Swept)
-                    } else {
-                        let limit = self.idle_limit(&registry, &core)?;
-                        (core.idle(now) >= limit).then_some(Reason::IdleTimeout)
-                    };
-                    reason.map(|reason| (entry.id.clone(), reason))
-                })
-                .collect();
-            (due, !registry.sessions.is_empty())
+            let (mut orphans, mut idle) = (Vec::new(), Vec::new());
+            for entry in registry.open_sessions() {
+                let core = entry.core();
+                let owned = core.owners.iter().any(|owner| registry.clients.contains_key(owner));
+                if !owned && !entry.options.outlives_client() {
+                    orphans.push(entry.id.clone());
+                } else if let Some(limit) = self.idle_limit(&registry, &core)
+                    && core.idle(now) >= limit
+                {
+                    idle.push((entry.id.clone(), limit));
+                }
+            }
+            (orphans, idle, !registry.sessions.is_empty())
         };
-        for (session, reason) in due {
-            // A call that began since saves it.
-            self.begin_removal(&session, reason, |_, core| reason == Reason::Swept || core.in_flight == 0);
+        for session in orphans {
+            self.begin_removal(&session, Reason::Swept, |_| true);
+        }
+        for (session, limit) in idle {
+            self.end_if_idle(&session, limit);
         }
         any
+    }
+
+    /// Ends the session unless a call saved it since it was looked at.
+    pub(super) fn end_if_idle(self: &Arc<Self>, session: &SessionId, limit: Duration) {
+        let now = self.ports.clock.now();
+        self.begin_removal(session, Reason::IdleTimeout, |core| core.idle(now) >= limit);
     }
 
     /// How long the session may be idle; `None` where that never ends it.

@@ -181,3 +181,19 @@ async fn after_shutdown_the_clock_goes_on() {
     tokio::time::sleep(HOUR).await;
     assert_eq!(sea.since(before), HOUR);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_begins_as_the_idle_time_runs_out_saves_its_session() {
+    let sea = Sea::new();
+    let (_, session) = sea.session();
+    tokio::time::sleep(HOUR).await;
+    let call = session.begin_call("browser_navigate", "{}").await.unwrap();
+    sea.manager.inner.end_if_idle(session.id(), MINUTE);
+    assert!(session.is_live());
+    call.finish(false);
+    sea.manager.inner.end_if_idle(session.id(), MINUTE);
+    assert!(session.is_live());
+    tokio::time::sleep(MINUTE).await;
+    sea.manager.inner.end_if_idle(session.id(), MINUTE);
+    assert!(!session.is_live());
+}
