@@ -204,7 +204,6 @@ impl Inner {
                 for session in departure.sessions {
                     self.begin_removal(&session, departure.reason, |_| true);
                 }
-                self.sessions_changed.notify_waiters();
                 self.emit(Event::Client(client.clone()));
             }
         }

@@ -57,7 +57,7 @@ pub(super) struct Inner {
     /// Bounds how many removals work at once.
     pub(super) removals: Semaphore,
     pub(super) events: broadcast::Sender<Event>,
-    /// Told whenever a session or a client went.
+    /// Told whenever a session went.
     pub(super) sessions_changed: Notify,
     /// Where removals run, learnt when the first client or session comes: a removal may be asked for
     /// by a thread that has no runtime, such as a tray's.

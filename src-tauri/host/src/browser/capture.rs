@@ -41,8 +41,8 @@ pub(crate) fn is_wanted(method: &str) -> bool {
     WANTED.contains(&method)
 }
 
-/// Takes in one event of the tab `tab`, whose main frame is `main_frame`.
-pub(crate) fn capture(buffers: &Buffers, tab: u32, main_frame: &str, method: &str, params: &Value) {
+/// Takes in one event of the tab `tab`.
+pub(crate) fn capture(buffers: &Buffers, tab: u32, method: &str, params: &Value) {
     match method {
         "Runtime.consoleAPICalled" => buffers.console(tab, console_entry(params)),
         "Runtime.exceptionThrown" => buffers.console(tab, exception_entry(params)),
@@ -56,7 +56,11 @@ pub(crate) fn capture(buffers: &Buffers, tab: u32, main_frame: &str, method: &st
             buffers.dialog_opened(tab, text(params, "/type"), text(params, "/message"), default);
         }
         "Page.javascriptDialogClosed" => buffers.dialog_closed(tab),
-        "Network.requestWillBeSent" => request(buffers, tab, main_frame, params),
+        // The request for a document carries its loader's id; it is the first of the new page.
+        "Page.frameNavigated" if params.pointer("/frame/parentId").is_none() => {
+            buffers.navigated_by(tab, text(params, "/frame/loaderId"));
+        }
+        "Network.requestWillBeSent" => request(buffers, tab, params),
         "Network.responseReceived" => buffers.request_response(tab, text(params, "/requestId"), response(params, "/response")),
         "Network.loadingFinished" => buffers.request_finished(tab, text(params, "/requestId"), milliseconds(params)),
         "Network.loadingFailed" => {
@@ -74,9 +78,8 @@ fn milliseconds(params: &Value) -> f64 {
     params.pointer("/timestamp").and_then(Value::as_f64).unwrap_or_default() * 1000.0
 }
 
-fn request(buffers: &Buffers, tab: u32, main_frame: &str, params: &Value) {
+fn request(buffers: &Buffers, tab: u32, params: &Value) {
     let id = text(params, "/requestId");
-    let is_document = text(params, "/type") == "Document" && id == text(params, "/loaderId") && text(params, "/frameId") == main_frame;
     let start = RequestStart {
         id: id.to_owned(),
         method: text(params, "/request/method").to_owned(),
@@ -89,10 +92,6 @@ fn request(buffers: &Buffers, tab: u32, main_frame: &str, params: &Value) {
     if params.pointer("/redirectResponse").is_some() {
         buffers.request_redirected(tab, id, response(params, "/redirectResponse"), start);
         return;
-    }
-    // The request for a new document is the first of its navigation.
-    if is_document {
-        buffers.navigated(tab);
     }
     buffers.request_started(tab, start);
 }

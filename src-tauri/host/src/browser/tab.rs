@@ -129,7 +129,7 @@ impl Tab {
 
     /// Takes in one event of this tab's session.
     pub(crate) fn event(&self, method: &str, params: &Value) {
-        super::capture::capture(&self.devtools, self.number, &self.state.lock().main_frame.clone(), method, params);
+        super::capture::capture(&self.devtools, self.number, method, params);
         let changed = self.state.lock().apply(method, params);
         if changed {
             self.changed.send_replace(());
