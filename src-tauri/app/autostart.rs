@@ -40,9 +40,8 @@ fn text(program: &str) -> String {
             c => vec![c],
         })
         .collect();
-    format!(
-        "[Desktop Entry]\nType=Application\nName=Ebb\nComment=One browser host for every AI agent\nExec=\"{quoted}\" --background\nIcon=ebb-desktop\n"
-    )
+    let head = "[Desktop Entry]\nType=Application\nName=Ebb\nComment=One browser host for every AI agent";
+    format!("{head}\nExec=\"{quoted}\" --background\nIcon=ebb-desktop\n")
 }
 
 #[cfg(test)]

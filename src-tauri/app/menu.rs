@@ -189,16 +189,3 @@ fn set_checked(item: &CheckMenuItem<Wry>, checked: bool) -> Result<()> {
 fn escape(text: &str) -> String {
     text.replace('&', "&&")
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_quiet_host_has_no_lines_that_come_and_go() {
-        assert!(wanted(&Picture::default()).is_empty());
-        let attention = Picture { attention: Some("1 cleanup needs attention…".to_owned()), ..Picture::default() };
-        assert!(matches!(wanted(&attention).as_slice(), [Wanted::Text(Click::Attention, _)]));
-        assert_eq!(escape("AT&T"), "AT&&T");
-    }
-}

@@ -121,3 +121,52 @@ fn clip(text: &str) -> String {
         None => text.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const THEN: &str = "2026-01-01T00:00:00Z";
+
+    /// A session that was opened in second `opened` and is idle for `idle` seconds.
+    fn session(opened: u32, idle: u32, state: &str) -> Value {
+        let client = json!({"id": "cli_aaaaaaaaaaaaaaaaaaaaaaaaaa", "name": "Claude Code", "transport": "socket",
+            "project": "~/code/webshop", "connected_at": THEN});
+        json!({"id": SessionId::new(), "client": client, "state": state, "opened_at": format!("2026-01-01T00:00:{opened:02}Z"),
+            "idle_s": idle, "calls": 0, "tabs": [], "cursors": 12, "steps": [], "browser_lost": false,
+            "devtools": {"console": 0, "console_errors": 0, "console_warnings": 0, "network": 0, "dialogs": 0, "dropped": 0, "bytes": 0},
+            "held": {"total": 51_000_000, "cursors": 0, "devtools": 0}})
+    }
+
+    fn picture(sessions: &[Value], leftovers: &Value) -> Picture {
+        let host = json!({"version": "", "pid": 1, "socket": "", "data_dir": "", "ebb": "", "started_at": THEN, "accepting": true,
+            "stopping": false, "browser": {"state": "starting"}, "recovered": 0});
+        let snapshot = json!({"seq": 0, "at": THEN, "host": host, "clients": [], "sessions": sessions, "leftovers": leftovers,
+            "recent": [], "memory": {"step_s": 10, "held": [], "shared": []}});
+        Picture::of(&serde_json::from_value(snapshot).unwrap())
+    }
+
+    #[test]
+    fn the_lines_are_those_of_the_design() {
+        let leftover = json!([{"id": "lft_aaaaaaaaaaaaaaaaaaaaaaaaaa", "kind": "browser", "what": "", "session": SessionId::new(),
+            "since": THEN, "attempts": 0, "last_error": ""}]);
+        let picture = picture(&[session(1, 14 * 60 + 5, "idle"), session(2, 0, "working")], &leftover);
+        assert_eq!((picture.status.as_str(), picture.mark), ("2 sessions · 102 MB held", Mark::Attention));
+        let rows: Vec<(&str, bool)> = picture.sessions.iter().map(|row| (row.title.as_str(), row.asks)).collect();
+        assert_eq!(rows, [("Claude Code — webshop", true), ("Claude Code — webshop (idle 14 min)", false)]);
+        assert_eq!(picture.sessions[0].holds, "0 tabs · 12 cursors · 51 MB");
+        assert_eq!((picture.attention.as_deref(), picture.more), (Some("1 cleanup needs attention…"), None));
+        assert_eq!(clip(&"ä".repeat(60)).chars().count(), 41);
+    }
+
+    #[test]
+    fn the_eight_busiest_are_shown_and_stay_in_the_order_of_their_age() {
+        let sessions: Vec<Value> = (0..10).map(|n| session(20 - n, 10 - n, "connected")).collect();
+        let expected: Vec<&str> = sessions[2..].iter().filter_map(|session| session["id"].as_str()).collect();
+        let shown = picture(&sessions, &json!([]));
+        assert_eq!(shown.sessions.iter().map(|row| row.id.as_str()).collect::<Vec<_>>(), expected);
+        assert_eq!(shown.more.as_deref(), Some("2 more…"));
+    }
+}

@@ -3,7 +3,6 @@
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Cancelled by the first signal. Call it inside the runtime.
-#[cfg(unix)]
 pub(crate) fn stop(tasks: &TaskTracker) -> std::io::Result<CancellationToken> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut term, mut int, mut hup) =
@@ -20,9 +19,4 @@ pub(crate) fn stop(tasks: &TaskTracker) -> std::io::Result<CancellationToken> {
         asked.cancel();
     }));
     Ok(stop)
-}
-
-#[cfg(not(unix))]
-pub(crate) fn stop(_tasks: &TaskTracker) -> std::io::Result<CancellationToken> {
-    Ok(CancellationToken::new())
 }

@@ -8,7 +8,8 @@ use std::{
 };
 
 /// What the dashboard shows when somebody built Ebb without building it first.
-const PLACEHOLDER: &str = "<!doctype html><title>Ebb</title><p>The dashboard was not built. Run <code>cargo xtask run</code>.</p>";
+const PLACEHOLDER: &str =
+    "<!doctype html><title>Ebb</title><p>The dashboard was not built. Run <code>cargo xtask run</code>.</p>";
 
 fn main() -> Result<(), Box<dyn Error>> {
     let dist = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("../../ui/dist");
@@ -23,7 +24,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut table = String::from("&[\n");
     for file in &files {
         let name = file.strip_prefix(dist.canonicalize()?)?.to_str().ok_or("a file name that is no text")?;
-        writeln!(table, "    ({:?}, include_bytes!({:?})),", format!("/{name}"), file.to_str().ok_or("a path that is no text")?)?;
+        writeln!(
+            table,
+            "    ({:?}, include_bytes!({:?})),",
+            format!("/{name}"),
+            file.to_str().ok_or("a path that is no text")?
+        )?;
     }
     table.push(']');
     fs::write(Path::new(&env::var("OUT_DIR")?).join("dashboard_files.rs"), table)?;

@@ -25,7 +25,7 @@ impl Driver {
         let mut command = desk.program("WebKitWebDriver");
         command.arg(format!("--port={port}")).env("TAURI_WEBVIEW_AUTOMATION", "true");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let process = command.spawn().unwrap_or_else(|error| panic!("WebKitWebDriver cannot be started (`cargo xtask setup` installs it): {error}"));
+        let process = command.spawn().unwrap_or_else(|error| panic!("WebKitWebDriver: {error}; `cargo xtask setup` installs it"));
         let mut driver = Self { process, port, session: String::new() };
         wait_for("WebKitWebDriver listens", SOON, || TcpStream::connect(("127.0.0.1", port)).map(drop).map_err(|error| error.to_string()));
         let options = json!({"binary": bin("ebb-desktop"), "args": words});
@@ -80,7 +80,8 @@ impl Driver {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).map_err(said)?;
         stream.set_read_timeout(Some(SOON)).map_err(said)?;
-        let head = format!("{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n", body.len());
+        let length = body.len();
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n");
         stream.write_all(format!("{head}{body}").as_bytes()).map_err(said)?;
         let mut answer = BufReader::new(stream);
         let mut length = 0;
@@ -115,7 +116,8 @@ impl Drop for Driver {
 /// Base64, which is all that a picture needs.
 fn decode(text: &str) -> Vec<u8> {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let digits: Vec<u32> = text.bytes().filter_map(|byte| ALPHABET.iter().position(|letter| *letter == byte)).map(|digit| digit as u32).collect();
+    let digit = |byte| ALPHABET.iter().position(|letter| *letter == byte).map(|digit| digit as u32);
+    let digits: Vec<u32> = text.bytes().filter_map(digit).collect();
     let bytes = digits.chunks(4).flat_map(|four| {
         let bits = four.iter().fold(0, |bits, digit| bits << 6 | digit) << (6 * (4 - four.len()));
         [bits >> 16, bits >> 8, bits].map(|byte| byte as u8).into_iter().take(four.len() * 6 / 8)

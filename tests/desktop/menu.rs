@@ -43,7 +43,8 @@ impl<'a> Menu<'a> {
     pub(crate) fn click(&self, text: &str, deadline: Duration) {
         let line = self.line(text, deadline);
         let id = format!("int32:{}", line.id);
-        send(self.desk, &self.owner, &self.path, &["com.canonical.dbusmenu.Event", &id, "string:clicked", "variant:string:", "uint32:0"]).unwrap();
+        let words = ["com.canonical.dbusmenu.Event", &id, "string:clicked", "variant:string:", "uint32:0"];
+        send(self.desk, &self.owner, &self.path, &words).unwrap();
     }
 
     /// All its lines, those of submenus too.

@@ -120,7 +120,7 @@ fn f32_the_second_user_gets_the_browser_that_the_first_one_started() {
         let call = second.send("browser_navigate", json!({"url": "about:blank"}));
         sleep(ms(delay));
         first.kill();
-        second.answer(call, Duration::from_secs(30)).expect("an answer").ok();
+        assert!(!second.answer(call, Duration::from_secs(30)).expect("an answer").is_error);
         second.ok("browser_snapshot", json!({}));
         second.kill();
         wait_for("the browser ends with its last user", Duration::from_secs(8), || {
@@ -169,7 +169,7 @@ fn f47_ended_by_fifty_at_once() {
     scene.base.processes.extend(scene.host.processes().into_iter().filter(|process| process.pid == agent.pid()));
     let sessions = [session];
     let lost = Lost { what: "f47", began, limit: ms(1_000), sessions: &sessions, reason: "manual", by: Some(AskedBy::Dashboard) };
-    agent.call("browser_snapshot", json!({})).err();
+    assert!(agent.call("browser_snapshot", json!({})).is_error);
     agent.kill();
     scene.gone(&lost);
 }

@@ -45,10 +45,7 @@ mod tests {
             .map(|line| serde_json::from_str(line).unwrap())
             .collect();
         assert_eq!(lines.len(), 2);
-        assert_eq!(
-            lines[0]["mcpServers"]["ebb"]["command"],
-            r#"/opt/my "ebb"/ebb"#
-        );
+        assert_eq!(lines[0]["mcpServers"]["ebb"]["command"], r#"/opt/my "ebb"/ebb"#);
         assert_eq!(lines[1]["servers"]["ebb"]["args"][0], "connect");
         assert!(text.contains(r#"-- '/opt/my "ebb"/ebb' connect"#), "{text}");
     }

@@ -1,9 +1,5 @@
 //! Every recurring chore of this repository: `cargo xtask <command>`. One file per command.
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a chore speaks to a terminal"
-)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a chore speaks to a terminal")]
 
 mod codegen;
 mod connect;
@@ -23,11 +19,7 @@ use repo::Repo;
 use setup::{Consent, Need};
 
 #[derive(Parser)]
-#[command(
-    name = "cargo xtask",
-    bin_name = "cargo xtask",
-    about = "Every recurring chore of this repository"
-)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", about = "Every recurring chore of this repository")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -82,11 +74,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Run { yes, args } => return run::run(&repo, Consent::new(yes), &args),
         Command::Setup { yes } => setup::setup(Need::Test { desktop: true }, Consent::new(yes))?,
-        Command::Test {
-            yes,
-            no_desktop,
-            filter,
-        } => {
+        Command::Test { yes, no_desktop, filter } => {
             test::test(&repo, Consent::new(yes), !no_desktop, filter.as_deref())?;
         }
         Command::Rules => rules::check(&repo)?,

@@ -45,28 +45,18 @@ impl Repo {
 
     /// The path of a program of the debug build.
     pub(crate) fn debug_bin(&self, name: &str) -> PathBuf {
-        self.target
-            .join("debug")
-            .join(format!("{name}{}", env::consts::EXE_SUFFIX))
+        self.target.join("debug").join(format!("{name}{}", env::consts::EXE_SUFFIX))
     }
 
     /// A cargo command in this checkout, with the cargo that started us.
     pub(crate) fn cargo<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Command {
-        let mut command =
-            Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
-        command
-            .args(args)
-            .current_dir(&self.root)
-            .env("CARGO_TARGET_DIR", &self.target);
+        let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
+        command.args(args).current_dir(&self.root).env("CARGO_TARGET_DIR", &self.target);
         command
     }
 
     /// A program in a folder of this checkout.
-    pub(crate) fn program<'a>(
-        name: &str,
-        args: impl IntoIterator<Item = &'a str>,
-        dir: &Path,
-    ) -> Command {
+    pub(crate) fn program<'a>(name: &str, args: impl IntoIterator<Item = &'a str>, dir: &Path) -> Command {
         let mut command = Command::new(name);
         command.args(args).current_dir(dir);
         command

@@ -29,12 +29,7 @@ struct Finding {
 
 impl Finding {
     fn new(file: &File, line: usize, sentence: impl Into<String>) -> Self {
-        Self {
-            path: file.path.clone(),
-            line,
-            sentence: sentence.into(),
-            warning: false,
-        }
+        Self { path: file.path.clone(), line, sentence: sentence.into(), warning: false }
     }
 }
 
@@ -65,33 +60,15 @@ pub(crate) fn check(repo: &Repo) -> Result<()> {
 
 /// Every text file that git has or would add.
 fn read(repo: &Repo) -> Result<Vec<File>> {
-    let mut list = Repo::program(
-        "git",
-        [
-            "ls-files",
-            "-z",
-            "--cached",
-            "--others",
-            "--exclude-standard",
-        ],
-        &repo.root,
-    );
+    let mut list = Repo::program("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], &repo.root);
     let names = process::output(&mut list).context("git could not be started")?;
     if names.is_empty() {
-        bail!(
-            "git lists no files in {}: the house rules are checked in a clone",
-            repo.root.display()
-        );
+        bail!("git lists no files in {}: the house rules are checked in a clone", repo.root.display());
     }
     // What cannot be read as text is a picture, or was deleted and not committed yet.
     let text = |path: &str| fs::read_to_string(repo.root.join(path)).ok();
     Ok(names
         .split_terminator('\0')
-        .filter_map(|path| {
-            Some(File {
-                path: path.to_owned(),
-                text: text(path)?,
-            })
-        })
+        .filter_map(|path| Some(File { path: path.to_owned(), text: text(path)? }))
         .collect())
 }

@@ -37,9 +37,7 @@ fn has_display() -> bool {
     if cfg!(not(target_os = "linux")) {
         return true;
     }
-    ["DISPLAY", "WAYLAND_DISPLAY"]
-        .iter()
-        .any(|name| env::var_os(name).is_some_and(|value| !value.is_empty()))
+    ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| env::var_os(name).is_some_and(|value| !value.is_empty()))
 }
 
 /// Becomes the program: signals, the terminal and the exit code are then its own.
@@ -52,11 +50,7 @@ fn replace(mut command: Command) -> Result<ExitCode> {
 
 #[cfg(not(unix))]
 fn replace(mut command: Command) -> Result<ExitCode> {
-    let status = command
-        .status()
-        .with_context(|| format!("{} could not be started", command.get_program().display()))?;
-    Ok(status
-        .code()
-        .and_then(|code| u8::try_from(code).ok())
-        .map_or(ExitCode::FAILURE, ExitCode::from))
+    let status =
+        command.status().with_context(|| format!("{} could not be started", command.get_program().display()))?;
+    Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
 }

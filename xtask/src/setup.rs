@@ -32,11 +32,7 @@ pub(crate) enum Consent {
 impl Consent {
     /// `--yes`, or `CI=true`, where nobody could answer.
     pub(crate) fn new(yes: bool) -> Self {
-        if yes || env::var("CI").is_ok_and(|ci| ci == "true") {
-            Self::Given
-        } else {
-            Self::Ask
-        }
+        if yes || env::var("CI").is_ok_and(|ci| ci == "true") { Self::Given } else { Self::Ask }
     }
 
     /// Asks on the terminal; says what to do when there is none.
@@ -45,9 +41,7 @@ impl Consent {
             return Ok(());
         }
         if !io::stdin().is_terminal() {
-            bail!(
-                "packages are missing and nobody can be asked: run the command above, or pass --yes"
-            );
+            bail!("packages are missing and nobody can be asked: run the command above, or pass --yes");
         }
         print!("{question} [y/N] ");
         io::stdout().flush()?;
@@ -62,12 +56,8 @@ impl Consent {
 
 /// A C compiler for SQLite, and the headers of what the window and the tray are drawn with.
 const COMPILER: &[&str] = &["build-essential", "pkg-config"];
-const DESKTOP_BUILD: &[&str] = &[
-    "libwebkit2gtk-4.1-dev",
-    "libayatana-appindicator3-dev",
-    "librsvg2-dev",
-    "libdbus-1-dev",
-];
+const DESKTOP_BUILD: &[&str] =
+    &["libwebkit2gtk-4.1-dev", "libayatana-appindicator3-dev", "librsvg2-dev", "libdbus-1-dev"];
 /// A display, a window manager, a tray and a notification service for the tests of the real window.
 const DESKTOP_TEST: &[&str] = &[
     "xvfb",
@@ -120,11 +110,7 @@ pub(crate) fn setup(need: Need, consent: Consent) -> Result<()> {
     if !missing.is_empty() {
         println!("Missing packages: {}", missing.join(" "));
         let privilege = apt::Privilege::learn();
-        println!(
-            "They are installed with:\n  {}\n  {}",
-            privilege.update_line(),
-            privilege.install_line(&missing)
-        );
+        println!("They are installed with:\n  {}\n  {}", privilege.update_line(), privilege.install_line(&missing));
         privilege.check()?;
         consent.obtain("Install them now?")?;
         privilege.update()?;
@@ -169,18 +155,14 @@ fn without_apt(need: Need) -> Result<()> {
     println!("  a C compiler and pkg-config");
     if need.packages().contains(&"libwebkit2gtk-4.1-dev") {
         println!("  development files of WebKitGTK 4.1, Ayatana AppIndicator 3, librsvg and D-Bus");
-        println!(
-            "    Fedora: webkit2gtk4.1-devel libayatana-appindicator-gtk3-devel librsvg2-devel dbus-devel"
-        );
+        println!("    Fedora: webkit2gtk4.1-devel libayatana-appindicator-gtk3-devel librsvg2-devel dbus-devel");
         println!("    Arch: webkit2gtk-4.1 libayatana-appindicator librsvg dbus");
     }
     if matches!(need, Need::Test { .. }) {
         println!("  redis-server and stress-ng");
     }
     if need == (Need::Test { desktop: true }) {
-        println!(
-            "  Xvfb, WebKitWebDriver, dbus-launch, xfce4-panel, openbox, dunst, ImageMagick, xdotool, xprop"
-        );
+        println!("  Xvfb, WebKitWebDriver, dbus-launch, xfce4-panel, openbox, dunst, ImageMagick, xdotool, xprop");
     }
     println!(
         "  Chromium, Google Chrome or Microsoft Edge (not a snap), and Node.js {} or newer with npm",

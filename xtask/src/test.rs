@@ -13,27 +13,18 @@ use crate::{
 };
 
 /// Runs all steps, or with a filter only what the filtered Rust tests need. Stops at the first failure.
-pub(crate) fn test(
-    repo: &Repo,
-    consent: Consent,
-    desktop: bool,
-    filter: Option<&str>,
-) -> Result<()> {
+pub(crate) fn test(repo: &Repo, consent: Consent, desktop: bool, filter: Option<&str>) -> Result<()> {
     let whole = filter.is_none();
     // One selection for lints, build and tests: another one would compile shared dependencies a second time.
     let mut selection = vec!["--workspace"];
     if !desktop {
         selection.extend(["--exclude", "ebb-desktop"]);
     }
-    let cargo = |before: &[&str], after: &[&str]| {
-        process::run(&mut repo.cargo([before, &selection, after].concat()))
-    };
+    let cargo = |before: &[&str], after: &[&str]| process::run(&mut repo.cargo([before, &selection, after].concat()));
 
     step("setup", || setup::setup(Need::Test { desktop }, consent))?;
     if whole {
-        step("format", || {
-            process::run(&mut repo.cargo(["fmt", "--all", "--check"]))
-        })?;
+        step("format", || process::run(&mut repo.cargo(["fmt", "--all", "--check"])))?;
         step("house rules", || rules::check(repo))?;
     }
     step("dashboard packages", || ui::install(repo))?;
@@ -43,9 +34,7 @@ pub(crate) fn test(
     }
     step("dashboard build", || ui::build(repo))?;
     if whole {
-        step("lints", || {
-            cargo(&["clippy"], &["--all-targets", "--", "-D", "warnings"])
-        })?;
+        step("lints", || cargo(&["clippy"], &["--all-targets", "--", "-D", "warnings"]))?;
     }
     step("build", || cargo(&["build"], &["--all-targets"]))?;
     step("tests", || {

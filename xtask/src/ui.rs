@@ -21,10 +21,7 @@ pub(crate) fn install(repo: &Repo) -> Result<()> {
     let ui = repo.ui();
     let lock = ui.join("package-lock.json");
     if !lock.is_file() {
-        bail!(
-            "{} is missing, so the dashboard's packages are not known",
-            lock.display()
-        );
+        bail!("{} is missing, so the dashboard's packages are not known", lock.display());
     }
     // npm writes this copy of the lock file at the end of every install.
     let installed = ui.join("node_modules/.package-lock.json");
@@ -41,11 +38,7 @@ pub(crate) fn script(repo: &Repo, name: &str) -> Result<()> {
 
 /// Builds `ui/dist`, unless it is newer than every source.
 pub(crate) fn build(repo: &Repo) -> Result<()> {
-    if is_stale(&repo.ui())? {
-        script(repo, "build")
-    } else {
-        Ok(())
-    }
+    if is_stale(&repo.ui())? { script(repo, "build") } else { Ok(()) }
 }
 
 fn npm(repo: &Repo, args: &[&str]) -> Command {
@@ -65,9 +58,7 @@ fn is_stale(ui: &Path) -> Result<bool> {
         if folder != ui && modified(&folder).is_some_and(|changed| changed > at) {
             return Ok(true);
         }
-        for entry in fs::read_dir(&folder)
-            .with_context(|| format!("{} is not readable", folder.display()))?
-        {
+        for entry in fs::read_dir(&folder).with_context(|| format!("{} is not readable", folder.display()))? {
             let path: PathBuf = entry?.path();
             let made = folder == ui && MADE.iter().any(|name| path.ends_with(name));
             if path.is_dir() {

@@ -83,13 +83,19 @@ impl Host {
     pub async fn start(options: HostOptions) -> Result<Self> {
         let HostOptions { paths, settings, dashboard, stop_when_idle, show_window } = options;
         let paths = Paths::resolve(&paths)?;
+        // Everything this process writes is its user's alone, log files included.
+        rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
         paths.prepare()?;
         let lock = HostLock::acquire(&paths.lock)?;
 
         // Before anybody can connect: what earlier hosts left is gone, and what they had open is reported.
         let reaped = browser::reap(&paths.run_dir).await;
         if reaped.directories > 0 || reaped.processes > 0 {
-            tracing::info!(directories = reaped.directories, processes = reaped.processes, "removed what a dead host had left");
+            tracing::info!(
+                directories = reaped.directories,
+                processes = reaped.processes,
+                "removed what a dead host had left"
+            );
         }
         let instance = InstanceId::new();
         let history = Arc::new(History::open(&paths.data_dir.join("history.db"), &instance));
@@ -154,7 +160,8 @@ impl Host {
         let stop = self.stop.clone();
         self.tasks.spawn(async move { stop.run_until_cancelled(Box::pin(sampling)).await });
 
-        let (info, control, manager, stop) = (Arc::clone(&self.info), self.control.clone(), self.manager.clone(), self.stop.clone());
+        let (info, control, manager, stop) =
+            (Arc::clone(&self.info), self.control.clone(), self.manager.clone(), self.stop.clone());
         self.tasks.spawn(async move {
             let measure = || Sample {
                 held: manager.list().iter().map(|session| session.held.total).sum(),
@@ -207,6 +214,7 @@ impl Host {
     /// end in time is left to the next start.
     pub async fn stop(self) {
         self.info.stopping();
+        self.mcp.close();
         self.manager.shutdown().await;
         self.mcp.stop().await;
         self.browsers.stop().await;
@@ -317,7 +325,8 @@ impl HostInfo for Info {
     fn show_window(&self, route: Option<String>) -> Result<()> {
         match &*self.show_window.lock() {
             Some(show) => show(route),
-            None => Err(Error::new(Code::Internal, "this host has no window").next("Start `ebb serve --dashboard` and open the address it prints.")),
+            None => Err(Error::new(Code::Internal, "this host has no window")
+                .next("Start `ebb serve --dashboard` and open the address it prints.")),
         }
     }
 

@@ -24,7 +24,8 @@ pub fn start(folder: &Path) -> Option<WorkerGuard> {
         .ok();
     let level = || EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,rmcp=warn"));
     let (file, guard) = appender.map(tracing_appender::non_blocking).unzip();
-    let to_file = file.map(|writer| tracing_subscriber::fmt::layer().with_ansi(false).with_writer(writer).with_filter(level()));
+    let to_file =
+        file.map(|writer| tracing_subscriber::fmt::layer().with_ansi(false).with_writer(writer).with_filter(level()));
     let wanted = std::env::var_os("RUST_LOG").is_some();
     let to_stderr = wanted.then(|| tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_filter(level()));
     // A second host in one process, as in tests, keeps the first one's log.

@@ -6,23 +6,12 @@ const PAGE: &str = "ARCHITECTURE.md";
 
 pub(super) fn check(files: &[File]) -> Vec<Finding> {
     let Some(page) = files.iter().find(|file| file.path == PAGE) else {
-        let page = File {
-            path: PAGE.to_owned(),
-            text: String::new(),
-        };
-        return vec![Finding::new(
-            &page,
-            1,
-            "the page that states the invariants is missing",
-        )];
+        let page = File { path: PAGE.to_owned(), text: String::new() };
+        return vec![Finding::new(&page, 1, "the page that states the invariants is missing")];
     };
     let invariants = parse(&page.text);
     if invariants.is_empty() {
-        return vec![Finding::new(
-            page,
-            1,
-            "it has no numbered list under the heading \"Invariants\"",
-        )];
+        return vec![Finding::new(page, 1, "it has no numbered list under the heading \"Invariants\"")];
     }
     let mut findings = Vec::new();
     for invariant in invariants {
@@ -35,11 +24,7 @@ pub(super) fn check(files: &[File]) -> Vec<Finding> {
         }
         for (line, test) in invariant.tests {
             if !files.iter().any(|file| has_test(file, &test)) {
-                findings.push(Finding::new(
-                    page,
-                    line,
-                    format!("no test is called {test}"),
-                ));
+                findings.push(Finding::new(page, line, format!("no test is called {test}")));
             }
         }
     }
@@ -63,28 +48,16 @@ fn parse(page: &str) -> Vec<Invariant> {
         if !in_section {
             continue;
         }
-        if line
-            .split_once(". ")
-            .is_some_and(|(number, _)| number.parse::<u32>().is_ok())
-        {
-            invariants.push(Invariant {
-                line: index + 1,
-                tests: Vec::new(),
-            });
+        if line.split_once(". ").is_some_and(|(number, _)| number.parse::<u32>().is_ok()) {
+            invariants.push(Invariant { line: index + 1, tests: Vec::new() });
             in_proof = false;
         }
         let proof = line.to_ascii_lowercase().find("proved by");
         in_proof |= proof.is_some();
         if let Some(invariant) = invariants.last_mut().filter(|_| in_proof) {
             let text = &line[proof.unwrap_or(0)..];
-            let quoted = text
-                .split('`')
-                .skip(1)
-                .step_by(2)
-                .filter(|name| name.contains("::"));
-            invariant
-                .tests
-                .extend(quoted.map(|name| (index + 1, name.to_owned())));
+            let quoted = text.split('`').skip(1).step_by(2).filter(|name| name.contains("::"));
+            invariant.tests.extend(quoted.map(|name| (index + 1, name.to_owned())));
         }
     }
     invariants
@@ -96,15 +69,8 @@ fn has_test(file: &File, test: &str) -> bool {
     let (Some(name), Some(module)) = (segments.next(), segments.next()) else {
         return false;
     };
-    let is_rust = file
-        .path
-        .rsplit_once('.')
-        .is_some_and(|(_, extension)| extension == "rs");
-    let in_path = file
-        .path
-        .trim_end_matches(".rs")
-        .split('/')
-        .any(|part| part == module);
+    let is_rust = file.path.rsplit_once('.').is_some_and(|(_, extension)| extension == "rs");
+    let in_path = file.path.trim_end_matches(".rs").split('/').any(|part| part == module);
     let in_text = || file.text.contains(&format!("mod {module} {{"));
     is_rust && file.text.contains(&format!("fn {name}(")) && (in_path || in_text())
 }
@@ -117,14 +83,8 @@ mod tests {
 
     fn sentences(page: &str) -> Vec<String> {
         let files = [
-            File {
-                path: PAGE.to_owned(),
-                text: page.to_owned(),
-            },
-            File {
-                path: "tests/it/removal.rs".to_owned(),
-                text: TEST.to_owned(),
-            },
+            File { path: PAGE.to_owned(), text: page.to_owned() },
+            File { path: "tests/it/removal.rs".to_owned(), text: TEST.to_owned() },
         ];
         check(&files).iter().map(ToString::to_string).collect()
     }
@@ -137,7 +97,8 @@ mod tests {
 
     #[test]
     fn an_invariant_without_test_or_with_a_lost_one_is_not() {
-        let page = "## Invariants\n1. A.\n   Proved by:\n2. B, proved by `removal::gone`,\n   `other::removal_always_ends`.\n";
+        let page =
+            "## Invariants\n1. A.\n   Proved by:\n2. B, proved by `removal::gone`,\n   `other::removal_always_ends`.\n";
         assert_eq!(
             sentences(page),
             [

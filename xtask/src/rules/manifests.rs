@@ -13,9 +13,7 @@ const ARROW: [(&str, &[&str]); 6] = [
 ];
 
 pub(super) fn check(files: &[File]) -> Vec<Finding> {
-    let manifests = files
-        .iter()
-        .filter(|file| file.path.rsplit('/').next() == Some("Cargo.toml"));
+    let manifests = files.iter().filter(|file| file.path.rsplit('/').next() == Some("Cargo.toml"));
     manifests.flat_map(check_manifest).collect()
 }
 
@@ -41,14 +39,9 @@ fn check_manifest(file: &File) -> Vec<Finding> {
                     format!("{package} must not use {name}: app -> host -> core, cli -> host"),
                 ));
             }
-            let shell =
-                name.starts_with("tauri") || matches!(name, "wry" | "tao" | "tray-icon" | "muda");
+            let shell = name.starts_with("tauri") || matches!(name, "wry" | "tao" | "tray-icon" | "muda");
             (shell && package != "ebb-desktop").then(|| {
-                Finding::new(
-                    file,
-                    line,
-                    format!("only the app uses {name}; {package} must build without a window"),
-                )
+                Finding::new(file, line, format!("only the app uses {name}; {package} must build without a window"))
             })
         })
         .collect()
@@ -86,9 +79,7 @@ fn dependencies(manifest: &str) -> Vec<(usize, &str)> {
         {
             let key = key.trim().trim_matches('"');
             let name = key.split('.').next().unwrap_or(key);
-            let renamed = value
-                .split_once("package = \"")
-                .and_then(|(_, rest)| rest.split('"').next());
+            let renamed = value.split_once("package = \"").and_then(|(_, rest)| rest.split('"').next());
             found.push((index + 1, renamed.unwrap_or(name)));
         }
     }
@@ -96,11 +87,7 @@ fn dependencies(manifest: &str) -> Vec<(usize, &str)> {
 }
 
 fn section(line: &str) -> Option<&str> {
-    line.trim()
-        .strip_prefix('[')?
-        .split(']')
-        .next()
-        .map(|section| section.trim_start_matches('['))
+    line.trim().strip_prefix('[')?.split(']').next().map(|section| section.trim_start_matches('['))
 }
 
 #[cfg(test)]
@@ -108,45 +95,25 @@ mod tests {
     use super::*;
 
     fn check_text(text: &str) -> Vec<usize> {
-        let file = File {
-            path: "x/Cargo.toml".to_owned(),
-            text: text.to_owned(),
-        };
+        let file = File { path: "x/Cargo.toml".to_owned(), text: text.to_owned() };
         check(&[file]).iter().map(|finding| finding.line).collect()
     }
 
     #[test]
     fn the_arrow_points_one_way() {
         assert!(
-            check_text(
-                "[package]\nname = \"ebb-host\"\n[dependencies]\nebb-core = { workspace = true }\n"
-            )
-            .is_empty()
+            check_text("[package]\nname = \"ebb-host\"\n[dependencies]\nebb-core = { workspace = true }\n").is_empty()
         );
-        assert_eq!(
-            check_text(
-                "[package]\nname = \"ebb-core\"\n[dev-dependencies]\nebb-host.workspace = true\n"
-            ),
-            [4]
-        );
-        assert_eq!(
-            check_text(
-                "[package]\nname = \"xtask\"\n[dependencies]\nx = { package = \"ebb-core\" }\n"
-            ),
-            [4]
-        );
+        assert_eq!(check_text("[package]\nname = \"ebb-core\"\n[dev-dependencies]\nebb-host.workspace = true\n"), [4]);
+        assert_eq!(check_text("[package]\nname = \"xtask\"\n[dependencies]\nx = { package = \"ebb-core\" }\n"), [4]);
         assert_eq!(check_text("[package]\nname = \"ebb-new\"\n"), [1]);
     }
 
     #[test]
     fn only_the_app_uses_tauri() {
-        let target =
-            "[package]\nname = \"ebb-host\"\n[target.'cfg(unix)'.dependencies]\ntauri = \"2\"\n";
+        let target = "[package]\nname = \"ebb-host\"\n[target.'cfg(unix)'.dependencies]\ntauri = \"2\"\n";
         assert_eq!(check_text(target), [4]);
-        assert_eq!(
-            check_text("[package]\nname = \"ebb\"\n[dependencies.tauri-build]\nversion = \"2\"\n"),
-            [3]
-        );
+        assert_eq!(check_text("[package]\nname = \"ebb\"\n[dependencies.tauri-build]\nversion = \"2\"\n"), [3]);
         let root = "[workspace.dependencies]\ntauri = \"2\"\n[package]\nname = \"ebb-desktop\"\n[dependencies]\ntauri = \"2\"\n";
         assert!(check_text(root).is_empty());
     }

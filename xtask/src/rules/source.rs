@@ -5,30 +5,19 @@ use super::{File, Finding};
 const SOFT_LIMIT: usize = 400;
 const HARD_LIMIT: usize = 800;
 /// The one file that may speak to Tauri, and its test.
-const TAURI_BACKEND: [&str; 2] = [
-    "ui/src/lib/backend/tauri.ts",
-    "ui/src/lib/backend/tauri.test.ts",
-];
+const TAURI_BACKEND: [&str; 2] = ["ui/src/lib/backend/tauri.ts", "ui/src/lib/backend/tauri.test.ts"];
 /// Folders of one machine: no program or script may know them.
 const MACHINE_FOLDERS: [&str; 3] = ["/home/", "/root/", "/work/"];
 
 pub(super) fn check(files: &[File]) -> Vec<Finding> {
     // This file names what it forbids.
-    files
-        .iter()
-        .filter(|file| file.path != "xtask/src/rules/source.rs")
-        .flat_map(check_file)
-        .collect()
+    files.iter().filter(|file| file.path != "xtask/src/rules/source.rs").flat_map(check_file).collect()
 }
 
 fn check_file(file: &File) -> Vec<Finding> {
     let mut findings: Vec<Finding> = length(file).into_iter().collect();
-    let is_code = has_extension(
-        file,
-        &[
-            "rs", "ts", "svelte", "js", "css", "html", "toml", "json", "yml", "sh",
-        ],
-    ) || file.path.starts_with(".ci/");
+    let is_code = has_extension(file, &["rs", "ts", "svelte", "js", "css", "html", "toml", "json", "yml", "sh"])
+        || file.path.starts_with(".ci/");
     if !is_code || is_lock(file) {
         return findings;
     }
@@ -42,9 +31,7 @@ fn check_file(file: &File) -> Vec<Finding> {
         in_unit_tests |= is_rust && line == "#[cfg(test)]";
 
         if is_rust && !comment && silences_a_lint(code) {
-            find(
-                "`allow` hides when it is no longer needed; write #[expect(lint, reason = \"...\")]",
-            );
+            find("`allow` hides when it is no longer needed; write #[expect(lint, reason = \"...\")]");
         }
         if is_rust && file.path.ends_with("/mod.rs") && !is_test && defines(line) {
             find("mod.rs only declares and re-exports; move this to a file of its own");
@@ -54,16 +41,12 @@ fn check_file(file: &File) -> Vec<Finding> {
             || code.contains("todo!(")
             || code.contains("unimplemented!(")
         {
-            find(
-                "finish it, or write an issue; notes about unfinished work do not stay in the tree",
-            );
+            find("finish it, or write an issue; notes about unfinished work do not stay in the tree");
         }
         if !is_test
             && !is_fake(file)
             && !in_unit_tests
-            && MACHINE_FOLDERS
-                .iter()
-                .any(|folder| names_folder(line, folder))
+            && MACHINE_FOLDERS.iter().any(|folder| names_folder(line, folder))
         {
             find("a path of one machine; learn it at run time, or use a neutral example");
         }
@@ -91,10 +74,7 @@ fn length(file: &File) -> Option<Finding> {
     if lines > HARD_LIMIT {
         Some(finding(HARD_LIMIT))
     } else if lines > SOFT_LIMIT {
-        Some(Finding {
-            warning: true,
-            ..finding(SOFT_LIMIT)
-        })
+        Some(Finding { warning: true, ..finding(SOFT_LIMIT) })
     } else {
         None
     }
@@ -112,9 +92,7 @@ fn is_test(file: &File) -> bool {
     name == "tests.rs"
         || name.contains(".test.")
         || name.contains(".spec.")
-        || parts
-            .iter()
-            .any(|part| matches!(*part, "tests" | "test" | "fixtures"))
+        || parts.iter().any(|part| matches!(*part, "tests" | "test" | "fixtures"))
 }
 
 fn is_lock(file: &File) -> bool {
@@ -122,16 +100,13 @@ fn is_lock(file: &File) -> bool {
 }
 
 fn has_extension(file: &File, extensions: &[&str]) -> bool {
-    file.path
-        .rsplit_once('.')
-        .is_some_and(|(_, extension)| extensions.contains(&extension))
+    file.path.rsplit_once('.').is_some_and(|(_, extension)| extensions.contains(&extension))
 }
 
 fn silences_a_lint(code: &str) -> bool {
     code.starts_with("#[allow(")
         || code.starts_with("#![allow(")
-        || (code.starts_with("#[cfg_attr(") || code.starts_with("#![cfg_attr("))
-            && code.contains(" allow(")
+        || (code.starts_with("#[cfg_attr(") || code.starts_with("#![cfg_attr(")) && code.contains(" allow(")
 }
 
 /// A function or an implementation that starts in the first column.
@@ -141,22 +116,18 @@ fn defines(line: &str) -> bool {
             || matches!(*word, "async" | "const" | "unsafe" | "extern" | "in")
             || word.ends_with(')')
     });
-    words
-        .next()
-        .is_some_and(|word| word == "fn" || word == "impl" || word.starts_with("impl<"))
+    words.next().is_some_and(|word| word == "fn" || word == "impl" || word.starts_with("impl<"))
 }
 
 fn has_word(line: &str, word: &str) -> bool {
     let part = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    line.match_indices(word)
-        .any(|(at, _)| !line[..at].ends_with(part) && !line[at + word.len()..].starts_with(part))
+    line.match_indices(word).any(|(at, _)| !line[..at].ends_with(part) && !line[at + word.len()..].starts_with(part))
 }
 
 /// Whether the line has the folder as the start of a path, not in the middle of one.
 fn names_folder(line: &str, folder: &str) -> bool {
     let inside = |c: char| c.is_ascii_alphanumeric() || "._-~*}>)]".contains(c);
-    line.match_indices(folder)
-        .any(|(at, _)| !line[..at].ends_with(inside))
+    line.match_indices(folder).any(|(at, _)| !line[..at].ends_with(inside))
 }
 
 #[cfg(test)]
@@ -164,34 +135,19 @@ mod tests {
     use super::*;
 
     fn sentences(path: &str, text: &str) -> Vec<(usize, String)> {
-        let file = File {
-            path: path.to_owned(),
-            text: text.to_owned(),
-        };
-        check(&[file])
-            .into_iter()
-            .map(|finding| (finding.line, finding.sentence))
-            .collect()
+        let file = File { path: path.to_owned(), text: text.to_owned() };
+        check(&[file]).into_iter().map(|finding| (finding.line, finding.sentence)).collect()
     }
 
     fn lines(path: &str, text: &str) -> Vec<usize> {
-        sentences(path, text)
-            .into_iter()
-            .map(|(line, _)| line)
-            .collect()
+        sentences(path, text).into_iter().map(|(line, _)| line).collect()
     }
 
     #[test]
     fn a_long_file_warns_and_a_very_long_one_fails() {
         let warnings = |path: &str, count: usize| -> Vec<bool> {
-            let file = File {
-                path: path.to_owned(),
-                text: "x\n".repeat(count),
-            };
-            check(&[file])
-                .iter()
-                .map(|finding| finding.warning)
-                .collect()
+            let file = File { path: path.to_owned(), text: "x\n".repeat(count) };
+            check(&[file]).iter().map(|finding| finding.warning).collect()
         };
         assert!(warnings("src-tauri/core/src/a.rs", 400).is_empty());
         assert_eq!(warnings("src-tauri/core/src/a.rs", 401), [true]);
@@ -204,13 +160,7 @@ mod tests {
     fn allow_is_found_and_expect_is_not() {
         let text = "#[allow(dead_code)]\n#[expect(dead_code, reason = \"x\")]\n// #[allow(x)]\n#![allow(x)]\n";
         assert_eq!(lines("src-tauri/host/src/a.rs", text), [1, 4]);
-        assert_eq!(
-            lines(
-                "src-tauri/host/src/a.rs",
-                "#[cfg_attr(unix, allow(unused))]"
-            ),
-            [1]
-        );
+        assert_eq!(lines("src-tauri/host/src/a.rs", "#[cfg_attr(unix, allow(unused))]"), [1]);
     }
 
     #[test]
@@ -222,16 +172,14 @@ mod tests {
 
     #[test]
     fn unfinished_work_is_found_as_a_word_only() {
-        assert_eq!(
-            lines("ui/src/a.ts", "// TODO: x\nconst TODOS = 1;\n// FIXME\n"),
-            [1, 3]
-        );
+        assert_eq!(lines("ui/src/a.ts", "// TODO: x\nconst TODOS = 1;\n// FIXME\n"), [1, 3]);
         assert_eq!(lines("tests/it/a.rs", "    todo!()\n"), [1]);
     }
 
     #[test]
     fn machine_folders_are_found_outside_tests() {
-        let text = "let a = \"/home/me/x\";\nlet b = \"https://example.org/work/x\";\n#[cfg(test)]\nlet c = \"/root/x\";\n";
+        let text =
+            "let a = \"/home/me/x\";\nlet b = \"https://example.org/work/x\";\n#[cfg(test)]\nlet c = \"/root/x\";\n";
         assert_eq!(lines("src-tauri/cli/src/a.rs", text), [1]);
         assert!(lines("tests/support/a.rs", text).is_empty());
         assert_eq!(lines(".ci/run", "cd /work/x\n"), [1]);

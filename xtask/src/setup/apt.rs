@@ -14,34 +14,21 @@ use crate::process;
 /// Those of the packages that are not installed.
 pub(crate) fn missing<'a>(packages: &[&'a str]) -> Vec<&'a str> {
     let mut query = Command::new("dpkg-query");
-    query
-        .args(["-W", "-f", "${Package} ${db:Status-Status}\n"])
-        .args(packages);
+    query.args(["-W", "-f", "${Package} ${db:Status-Status}\n"]).args(packages);
     let output = process::output(&mut query).unwrap_or_default();
-    let installed: HashSet<&str> = output
-        .lines()
-        .filter_map(|line| line.strip_suffix(" installed"))
-        .collect();
-    packages
-        .iter()
-        .copied()
-        .filter(|package| !installed.contains(package))
-        .collect()
+    let installed: HashSet<&str> = output.lines().filter_map(|line| line.strip_suffix(" installed")).collect();
+    packages.iter().copied().filter(|package| !installed.contains(package)).collect()
 }
 
 /// Whether `apt-get update` has run on this machine: a fresh container knows no package at all.
 pub(crate) fn has_lists() -> bool {
-    fs::read_dir("/var/lib/apt/lists").is_ok_and(|lists| {
-        lists
-            .flatten()
-            .any(|list| list.file_name().to_string_lossy().contains("_Packages"))
-    })
+    fs::read_dir("/var/lib/apt/lists")
+        .is_ok_and(|lists| lists.flatten().any(|list| list.file_name().to_string_lossy().contains("_Packages")))
 }
 
 /// The version that apt would install, for each package that has one.
 pub(crate) fn candidates(packages: &[&str]) -> HashMap<String, String> {
-    let output =
-        process::output(Command::new("apt-cache").arg("policy").args(packages)).unwrap_or_default();
+    let output = process::output(Command::new("apt-cache").arg("policy").args(packages)).unwrap_or_default();
     parse_policy(&output)
 }
 
@@ -51,11 +38,7 @@ fn parse_policy(output: &str) -> HashMap<String, String> {
     for line in output.lines() {
         if !line.starts_with(' ') {
             package = line.trim_end_matches(':');
-        } else if let Some(version) = line
-            .trim()
-            .strip_prefix("Candidate: ")
-            .filter(|version| *version != "(none)")
-        {
+        } else if let Some(version) = line.trim().strip_prefix("Candidate: ").filter(|version| *version != "(none)") {
             found.insert(package.to_owned(), version.to_owned());
         }
     }
@@ -85,9 +68,7 @@ impl Privilege {
     /// Fails when there is no way to become root.
     pub(crate) fn check(self) -> Result<()> {
         if self == Self::None {
-            bail!(
-                "you are not root and there is no sudo: run the commands above as root, then try again"
-            );
+            bail!("you are not root and there is no sudo: run the commands above as root, then try again");
         }
         Ok(())
     }
@@ -105,11 +86,7 @@ impl Privilege {
     }
 
     pub(crate) fn install(self, packages: &[&str]) -> Result<()> {
-        if packages.is_empty() {
-            Ok(())
-        } else {
-            self.run(&install_words(packages))
-        }
+        if packages.is_empty() { Ok(()) } else { self.run(&install_words(packages)) }
     }
 
     fn words<'a>(self, words: &[&'a str]) -> Vec<&'a str> {
@@ -128,14 +105,7 @@ impl Privilege {
 }
 
 fn install_words<'a>(packages: &[&'a str]) -> Vec<&'a str> {
-    let install = [
-        "env",
-        "DEBIAN_FRONTEND=noninteractive",
-        "apt-get",
-        "install",
-        "-y",
-        "--no-install-recommends",
-    ];
+    let install = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "-y", "--no-install-recommends"];
     [&install, packages].concat()
 }
 

@@ -36,30 +36,21 @@ pub(crate) struct Browser {
 }
 
 pub(crate) fn installed() -> Vec<Browser> {
-    let mac = MAC_PROGRAMS
-        .iter()
-        .map(PathBuf::from)
-        .filter(|path| path.is_file());
+    let mac = MAC_PROGRAMS.iter().map(PathBuf::from).filter(|path| path.is_file());
     PROGRAMS
         .iter()
         .filter_map(|name| process::find(name))
         .chain(mac)
-        .map(|path| Browser {
-            snap: is_snap(&path),
-            path,
-        })
+        .map(|path| Browser { snap: is_snap(&path), path })
         .collect()
 }
 
 /// A snap is a link to the snap launcher, lies below `/snap/`, or is Ubuntu's small script that starts one.
 fn is_snap(path: &Path) -> bool {
     let real = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
-    let inside =
-        |path: &Path| path.to_string_lossy().contains("/snap/") || path.ends_with("bin/snap");
+    let inside = |path: &Path| path.to_string_lossy().contains("/snap/") || path.ends_with("bin/snap");
     let script = fs::metadata(&real).is_ok_and(|meta| meta.len() < 64 * 1024);
-    inside(path)
-        || inside(&real)
-        || script && fs::read_to_string(&real).is_ok_and(|text| text.contains("/snap/bin/"))
+    inside(path) || inside(&real) || script && fs::read_to_string(&real).is_ok_and(|text| text.contains("/snap/bin/"))
 }
 
 /// Says what cannot be used, and what will be.
@@ -84,11 +75,7 @@ pub(crate) fn packages(need: Need, browsers: &[Browser]) -> Vec<&'static str> {
     // Where they do not exist and another browser does, asking for them again and again would help nobody.
     if usable(browsers).is_some() && !wanted.is_empty() && apt::has_lists() {
         let candidates = apt::candidates(&wanted);
-        wanted.retain(|package| {
-            candidates
-                .get(*package)
-                .is_some_and(|version| !version.contains("snap"))
-        });
+        wanted.retain(|package| candidates.get(*package).is_some_and(|version| !version.contains("snap")));
     }
     wanted
 }
@@ -106,11 +93,7 @@ pub(crate) fn require(browsers: &[Browser]) -> Result<()> {
 
 /// Fails unless another browser, or the other Chromium package, stands in for `package`.
 pub(crate) fn require_instead(browsers: &[Browser], package: &str) -> Result<()> {
-    let other = if package == "chromium" {
-        "chromium-headless-shell"
-    } else {
-        "chromium"
-    };
+    let other = if package == "chromium" { "chromium-headless-shell" } else { "chromium" };
     let candidate = apt::candidates(&[other]).remove(other);
     if candidate.is_some_and(|version| !version.contains("snap")) {
         return Ok(());
@@ -128,16 +111,11 @@ mod tests {
 
     #[test]
     fn a_snap_alone_is_no_browser() {
-        let snap = Browser {
-            path: PathBuf::from("/snap/bin/chromium"),
-            snap: is_snap(Path::new("/snap/bin/chromium")),
-        };
+        let snap =
+            Browser { path: PathBuf::from("/snap/bin/chromium"), snap: is_snap(Path::new("/snap/bin/chromium")) };
         assert!(snap.snap);
         assert!(require(std::slice::from_ref(&snap)).is_err());
-        let chrome = Browser {
-            path: PathBuf::from("/opt/google/chrome/chrome"),
-            snap: false,
-        };
+        let chrome = Browser { path: PathBuf::from("/opt/google/chrome/chrome"), snap: false };
         assert!(require(&[snap.clone(), chrome.clone()]).is_ok());
         assert!(packages(Need::Run, &[snap, chrome]).is_empty());
     }

@@ -15,11 +15,7 @@ pub(crate) const WANTED_TEXT: &str = "20.19";
 ///
 /// One that is too old is left alone: it is somebody's choice, and apt would offer the same again.
 pub(crate) fn packages() -> Vec<&'static str> {
-    if version().is_none() {
-        vec!["nodejs"]
-    } else {
-        Vec::new()
-    }
+    if version().is_none() { vec!["nodejs"] } else { Vec::new() }
 }
 
 /// Installs npm where the distribution keeps it in a package of its own.
@@ -28,10 +24,7 @@ pub(crate) fn install_npm(consent: Consent) -> Result<()> {
         return Ok(());
     }
     let privilege = apt::Privilege::learn();
-    println!(
-        "npm is missing. It is installed with:\n  {}",
-        privilege.install_line(&["npm"])
-    );
+    println!("npm is missing. It is installed with:\n  {}", privilege.install_line(&["npm"]));
     privilege.check()?;
     consent.obtain("Install it now?")?;
     privilege.update()?;
@@ -41,14 +34,10 @@ pub(crate) fn install_npm(consent: Consent) -> Result<()> {
 /// Fails with plain words unless Node.js is new enough and npm is there.
 pub(crate) fn require() -> Result<()> {
     let Some(version) = version() else {
-        bail!(
-            "Node.js is missing: install Node.js {WANTED_TEXT} or newer with npm, then try again"
-        );
+        bail!("Node.js is missing: install Node.js {WANTED_TEXT} or newer with npm, then try again");
     };
     if !is_enough(&version) {
-        bail!(
-            "Node.js {WANTED_TEXT} or newer is needed, and `node` is {version}: install a newer one, then try again"
-        );
+        bail!("Node.js {WANTED_TEXT} or newer is needed, and `node` is {version}: install a newer one, then try again");
     }
     if process::find(if cfg!(windows) { "npm.cmd" } else { "npm" }).is_none() {
         bail!("npm is missing: install it beside Node.js, then try again");
@@ -58,13 +47,8 @@ pub(crate) fn require() -> Result<()> {
 
 /// Whether a version such as `v20.19.0`, `18.20.4+dfsg-1` or `1:22.3` is new enough.
 pub(crate) fn is_enough(version: &str) -> bool {
-    let version = version
-        .rsplit_once(':')
-        .map_or(version, |(_epoch, version)| version);
-    let mut numbers = version
-        .trim_start_matches('v')
-        .split('.')
-        .map(|number| number.parse::<u32>().ok());
+    let version = version.rsplit_once(':').map_or(version, |(_epoch, version)| version);
+    let mut numbers = version.trim_start_matches('v').split('.').map(|number| number.parse::<u32>().ok());
     let major = numbers.next().flatten();
     let minor = numbers.next().flatten().unwrap_or(0);
     major.is_some_and(|major| (major, minor) >= WANTED)

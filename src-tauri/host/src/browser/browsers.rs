@@ -16,7 +16,10 @@ use ebb_core::{
     settings::Settings,
     view::{BrowserView, HeldView, TabView},
 };
-use futures::{FutureExt, future::{BoxFuture, Shared}};
+use futures::{
+    FutureExt,
+    future::{BoxFuture, Shared},
+};
 use parking_lot::Mutex;
 use tokio_util::task::TaskTracker;
 
@@ -59,7 +62,9 @@ impl Pool {
         let starting = {
             let mut state = self.state.lock();
             match &*state {
-                State::Running(chromium, hub) if chromium.is_alive() => return Ok((Arc::clone(chromium), Arc::clone(hub))),
+                State::Running(chromium, hub) if chromium.is_alive() => {
+                    return Ok((Arc::clone(chromium), Arc::clone(hub)));
+                }
                 State::Starting(starting) => starting.clone(),
                 State::Running(..) | State::Stopped => {
                     let starting = self.start();
@@ -100,9 +105,13 @@ impl Pool {
             this.emit(Event::Browser);
             started
         });
-        async move { task.await.unwrap_or_else(|error| Err(Error::new(ebb_core::Code::Internal, format!("starting the browser failed: {error}")))) }
-            .boxed()
-            .shared()
+        async move {
+            task.await.unwrap_or_else(|error| {
+                Err(Error::new(ebb_core::Code::Internal, format!("starting the browser failed: {error}")))
+            })
+        }
+        .boxed()
+        .shared()
     }
 
     async fn launch(self: &Arc<Self>) -> Started {
@@ -264,10 +273,14 @@ impl Browsers {
     pub fn view(&self) -> BrowserView {
         match &*self.pool.state.lock() {
             State::Stopped => BrowserView::Stopped {
-                executable: locate::find(&self.pool.settings.browser).ok().map(|found| found.path.display().to_string()),
+                executable: locate::find(&self.pool.settings.browser)
+                    .ok()
+                    .map(|found| found.path.display().to_string()),
             },
             State::Starting(_) => BrowserView::Starting,
-            State::Running(chromium, _) if chromium.is_unresponsive() => BrowserView::Unresponsive { pid: chromium.pid },
+            State::Running(chromium, _) if chromium.is_unresponsive() => {
+                BrowserView::Unresponsive { pid: chromium.pid }
+            }
             State::Running(chromium, _) => BrowserView::Running {
                 version: chromium.version.clone(),
                 pid: chromium.pid,

@@ -61,7 +61,9 @@ pub(crate) fn capture(buffers: &Buffers, tab: u32, method: &str, params: &Value)
             buffers.navigated_by(tab, text(params, "/frame/loaderId"));
         }
         "Network.requestWillBeSent" => request(buffers, tab, params),
-        "Network.responseReceived" => buffers.request_response(tab, text(params, "/requestId"), response(params, "/response")),
+        "Network.responseReceived" => {
+            buffers.request_response(tab, text(params, "/requestId"), response(params, "/response"))
+        }
         "Network.loadingFinished" => buffers.request_finished(tab, text(params, "/requestId"), milliseconds(params)),
         "Network.loadingFailed" => {
             buffers.request_failed(tab, text(params, "/requestId"), text(params, "/errorText"), milliseconds(params));
@@ -109,7 +111,9 @@ fn response(params: &Value, at: &str) -> Response {
 
 fn headers(value: Option<&Value>) -> Vec<(String, String)> {
     let Some(Value::Object(map)) = value else { return Vec::new() };
-    map.iter().map(|(name, value)| (name.to_lowercase(), value.as_str().map_or_else(|| value.to_string(), str::to_owned))).collect()
+    map.iter()
+        .map(|(name, value)| (name.to_lowercase(), value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
+        .collect()
 }
 
 fn console_entry(params: &Value) -> ConsoleEntry {
@@ -119,7 +123,8 @@ fn console_entry(params: &Value) -> ConsoleEntry {
         "timeEnd" => "time",
         other => other,
     };
-    let words: Vec<String> = params.pointer("/args").and_then(Value::as_array).into_iter().flatten().map(argument).collect();
+    let words: Vec<String> =
+        params.pointer("/args").and_then(Value::as_array).into_iter().flatten().map(argument).collect();
     ConsoleEntry {
         level: level_of(kind),
         kind: kind.to_owned(),
@@ -224,8 +229,14 @@ mod tests {
             (json!({"type": "number", "unserializableValue": "NaN"}), "NaN"),
             (json!({"type": "undefined"}), "undefined"),
             (json!({"type": "object", "subtype": "null", "value": null}), "null"),
-            (json!({"type": "object", "preview": {"description": "Object", "properties": [{"name": "a", "value": "1"}]}}), "{a: 1}"),
-            (json!({"type": "object", "preview": {"subtype": "array", "properties": [{"name": "0", "value": "x"}]}}), "[x]"),
+            (
+                json!({"type": "object", "preview": {"description": "Object", "properties": [{"name": "a", "value": "1"}]}}),
+                "{a: 1}",
+            ),
+            (
+                json!({"type": "object", "preview": {"subtype": "array", "properties": [{"name": "0", "value": "x"}]}}),
+                "[x]",
+            ),
         ];
         for (value, expected) in cases {
             assert_eq!(argument(&value), expected);

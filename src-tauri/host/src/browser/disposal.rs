@@ -33,10 +33,9 @@ pub(super) async fn climb(context: &Context, tabs: &BTreeMap<u32, Arc<Tab>>) -> 
     }
     tracing::warn!(pid = chromium.pid, "a browser context could not be disposed; the browser is ended");
     chromium.kill();
-    tokio::time::timeout(Duration::from_secs(1), chromium.gone())
-        .await
-        .map(|()| Rung::BrowserRecycled)
-        .map_err(|_| Error::new(Code::BrowserUnresponsive, format!("the browser (process {}) does not end", chromium.pid)))
+    tokio::time::timeout(Duration::from_secs(1), chromium.gone()).await.map(|()| Rung::BrowserRecycled).map_err(|_| {
+        Error::new(Code::BrowserUnresponsive, format!("the browser (process {}) does not end", chromium.pid))
+    })
 }
 
 /// Asks for disposal, at most one second.
@@ -50,11 +49,13 @@ pub(super) async fn dispose_context(context: &Context) -> Result<(), CdpError> {
 
 /// Whether no target carries the context any more.
 async fn verify(context: &Context) -> bool {
-    let targets = context.chromium.connection.call_within(None, &GetTargetsParams::default(), Duration::from_millis(300)).await;
+    let targets =
+        context.chromium.connection.call_within(None, &GetTargetsParams::default(), Duration::from_millis(300)).await;
     match targets {
-        Ok(targets) => {
-            targets.target_infos.iter().all(|info| info.browser_context_id.as_ref().is_none_or(|id| *id.inner() != context.id))
-        }
+        Ok(targets) => targets
+            .target_infos
+            .iter()
+            .all(|info| info.browser_context_id.as_ref().is_none_or(|id| *id.inner() != context.id)),
         Err(error) => error.is_gone(),
     }
 }

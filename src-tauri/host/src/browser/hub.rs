@@ -57,7 +57,8 @@ impl Hub {
 
     fn attached(&self, params: &Value) {
         let text = |pointer: &str| params.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-        let (cdp, target, context) = (text("/sessionId"), text("/targetInfo/targetId"), text("/targetInfo/browserContextId"));
+        let (cdp, target, context) =
+            (text("/sessionId"), text("/targetInfo/targetId"), text("/targetInfo/browserContextId"));
         let Some(chromium) = self.chromium.get().and_then(Weak::upgrade) else { return };
         let session = self.sessions.lock().get(context).and_then(Weak::upgrade);
         let opener = params.pointer("/targetInfo/openerId").and_then(Value::as_str);
@@ -118,7 +119,10 @@ impl EventSink for Hub {
             (Some(session), _) => {
                 if let Some(tab) = self.tab(session) {
                     tab.event(method, &params);
-                    if matches!(method, "Page.frameNavigated" | "Page.javascriptDialogOpening" | "Page.javascriptDialogClosed") {
+                    if matches!(
+                        method,
+                        "Page.frameNavigated" | "Page.javascriptDialogOpening" | "Page.javascriptDialogClosed"
+                    ) {
                         self.notify(&tab);
                     }
                 }

@@ -3,7 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use chromiumoxide::cdp::browser_protocol::input::{
-    DispatchKeyEventParams, DispatchKeyEventType, DispatchMouseEventParams, DispatchMouseEventType, InsertTextParams, MouseButton,
+    DispatchKeyEventParams, DispatchKeyEventType, DispatchMouseEventParams, DispatchMouseEventType, InsertTextParams,
+    MouseButton,
 };
 use ebb_core::{Code, Error, Result};
 use serde_json::{Value, json};
@@ -139,7 +140,8 @@ pub(crate) async fn click(tab: &Arc<Tab>, target: &Target, click: Click, deadlin
         let landed = target.ask(tab, "() => __ebb.unguard()", &[]).await;
         match landed.as_ref().ok().and_then(|landed| landed.get("hit")).and_then(Value::as_bool) {
             Some(false) => {
-                let reason = landed.ok().and_then(|landed| landed.get("reason").and_then(Value::as_str).map(str::to_owned));
+                let reason =
+                    landed.ok().and_then(|landed| landed.get("reason").and_then(Value::as_str).map(str::to_owned));
                 reasons.push(reason.unwrap_or_else(|| "the click landed elsewhere".to_owned()));
             }
             // Without an answer the page has moved on, which is what clicks are for.
@@ -167,7 +169,15 @@ async fn press(tab: &Arc<Tab>, x: f64, y: f64, click: Click) -> Result<()> {
     Ok(())
 }
 
-async fn mouse(tab: &Arc<Tab>, kind: DispatchMouseEventType, x: f64, y: f64, button: Option<Button>, count: i64, modifiers: i64) -> Result<()> {
+async fn mouse(
+    tab: &Arc<Tab>,
+    kind: DispatchMouseEventType,
+    x: f64,
+    y: f64,
+    button: Option<Button>,
+    count: i64,
+    modifiers: i64,
+) -> Result<()> {
     let released = kind == DispatchMouseEventType::MouseReleased;
     let mut event = DispatchMouseEventParams::new(kind, x, y);
     event.modifiers = Some(modifiers);
@@ -268,11 +278,18 @@ mod tests {
 
     #[test]
     fn the_error_names_the_deadline_and_what_stood_in_the_way() {
-        let error = late(Duration::from_secs(5), &["element is not visible".to_owned(), "<div id=\"x\"> intercepts pointer events".to_owned()]);
+        let error = late(
+            Duration::from_secs(5),
+            &["element is not visible".to_owned(), "<div id=\"x\"> intercepts pointer events".to_owned()],
+        );
         assert_eq!(
             error.message,
             "TimeoutError: Timeout 5000ms exceeded.\nCall log:\n- element is not visible\n- <div id=\"x\"> intercepts pointer events"
         );
-        assert!(relabel(error, Duration::from_secs(9)).message.starts_with("TimeoutError: Timeout 9000ms exceeded.\nCall log:"));
+        assert!(
+            relabel(error, Duration::from_secs(9))
+                .message
+                .starts_with("TimeoutError: Timeout 9000ms exceeded.\nCall log:")
+        );
     }
 }

@@ -1,13 +1,6 @@
 //! Starts one Chromium on a pipe, in a process group and a run directory of its own.
 
-use std::{
-    collections::VecDeque,
-    ffi::OsString,
-    os::fd::OwnedFd,
-    path::Path,
-    process::Stdio,
-    sync::Arc,
-};
+use std::{collections::VecDeque, ffi::OsString, os::fd::OwnedFd, path::Path, process::Stdio, sync::Arc};
 
 use command_fds::{CommandFdExt, FdMapping};
 use ebb_core::{Code, Error, Result, settings::BrowserSettings};
@@ -25,8 +18,22 @@ use super::{
 
 /// Environment variables that Chromium may see. Everything else, tokens included, stays here.
 const ENVIRONMENT: [&str; 16] = [
-    "HOME", "PATH", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ", "USER", "LOGNAME", "DISPLAY", "WAYLAND_DISPLAY",
-    "XAUTHORITY", "XDG_RUNTIME_DIR", "XDG_DATA_DIRS", "FONTCONFIG_PATH", "FONTCONFIG_FILE",
+    "HOME",
+    "PATH",
+    "LANG",
+    "LANGUAGE",
+    "LC_ALL",
+    "LC_CTYPE",
+    "TZ",
+    "USER",
+    "LOGNAME",
+    "DISPLAY",
+    "WAYLAND_DISPLAY",
+    "XAUTHORITY",
+    "XDG_RUNTIME_DIR",
+    "XDG_DATA_DIRS",
+    "FONTCONFIG_PATH",
+    "FONTCONFIG_FILE",
 ];
 
 /// Flags that keep Chromium silent, alone and predictable.
@@ -181,7 +188,8 @@ pub fn sandbox_problem(settings: &BrowserSettings) -> Option<String> {
             return Some("Chromium's sandbox does not run as root".to_owned());
         }
         let reads = |path: &str, value: &str| std::fs::read_to_string(path).is_ok_and(|text| text.trim() == value);
-        if reads("/proc/sys/kernel/unprivileged_userns_clone", "0") || reads("/proc/sys/user/max_user_namespaces", "0") {
+        if reads("/proc/sys/kernel/unprivileged_userns_clone", "0") || reads("/proc/sys/user/max_user_namespaces", "0")
+        {
             return Some("this system allows no user namespaces".to_owned());
         }
     }
@@ -197,7 +205,8 @@ mod tests {
         let names: Vec<_> = environment(Path::new("/run")).into_iter().map(|(name, _)| name).collect();
         assert!(names.iter().all(|name| {
             let name = name.to_string_lossy();
-            ENVIRONMENT.contains(&name.as_ref()) || ["TMPDIR", "XDG_CONFIG_HOME", "EBB_RUN_DIR"].contains(&name.as_ref())
+            ENVIRONMENT.contains(&name.as_ref())
+                || ["TMPDIR", "XDG_CONFIG_HOME", "EBB_RUN_DIR"].contains(&name.as_ref())
         }));
     }
 

@@ -103,11 +103,15 @@ fn find_in(settings: &BrowserSettings, chrome_path: Option<PathBuf>, path: &std:
 
 fn named(path: &Path, why: &str) -> Result<Found> {
     if !is_executable(path) {
-        return Err(Error::new(Code::BrowserMissing, format!("the browser {} is not an executable file", path.display()))
-            .next("Correct the path (--browser, CHROME_PATH), or leave it out to use an installed one."));
+        return Err(Error::new(
+            Code::BrowserMissing,
+            format!("the browser {} is not an executable file", path.display()),
+        )
+        .next("Correct the path (--browser, CHROME_PATH), or leave it out to use an installed one."));
     }
     let real = behind_wrapper(path);
-    let shell = real.file_name().is_some_and(|name| name.to_string_lossy().replace('_', "-").contains("headless-shell"));
+    let shell =
+        real.file_name().is_some_and(|name| name.to_string_lossy().replace('_', "-").contains("headless-shell"));
     let kind = if shell { Kind::HeadlessShell } else { Kind::Full };
     Ok(Found { path: real, kind, why: why.to_owned() })
 }

@@ -90,9 +90,12 @@ async fn document(tab: &Arc<Tab>, frame: &str, root: Option<&str>, look: &Look) 
     for seconds in BODY {
         tokio::time::sleep(Duration::from_secs(seconds)).await;
         // As text: Chromium takes much longer to turn a large object into values itself.
-        let answer = tab.ask(Some(frame), "(o) => JSON.stringify(__ebb.snapshot(o))", std::slice::from_ref(&options)).await?;
+        let answer =
+            tab.ask(Some(frame), "(o) => JSON.stringify(__ebb.snapshot(o))", std::slice::from_ref(&options)).await?;
         let text = answer.as_str().unwrap_or_default();
-        let unreadable = |error| Error::new(Code::Internal, format!("the page's snapshot cannot be read: {error}")).next("Navigate again.");
+        let unreadable = |error| {
+            Error::new(Code::Internal, format!("the page's snapshot cannot be read: {error}")).next("Navigate again.")
+        };
         tree = serde_json::from_str(text).map_err(unreadable)?;
         if !tree.ok {
             let refusal = serde_json::from_str(text).map_err(unreadable)?;
@@ -110,7 +113,8 @@ async fn document(tab: &Arc<Tab>, frame: &str, root: Option<&str>, look: &Look) 
 
 /// The frame that the `k`-th iframe of the last snapshot shows, if it lives in this page's process.
 async fn child_frame(tab: &Arc<Tab>, frame: &str, k: usize) -> Option<String> {
-    let element = tab.script(Some(frame), "(k) => __ebb.frameElement(k)", &[json!(k)], Returns::Handle, CALL).await.ok()?;
+    let element =
+        tab.script(Some(frame), "(k) => __ebb.frameElement(k)", &[json!(k)], Returns::Handle, CALL).await.ok()?;
     let node = tab.call(&DescribeNodeParams::builder().object_id(element.object_id?).build()).await.ok()?.node;
     let id = node.frame_id?.inner().clone();
     tab.peek(|state| state.frames.contains_key(&id)).then_some(id)

@@ -106,7 +106,10 @@ async fn measure(tab: &Arc<Tab>) {
 async fn renderer_of(tab: &Arc<Tab>, chromium: &Chromium) -> Option<u32> {
     let _only = chromium.trace.try_lock().ok()?;
     tab.poke(|state| state.traced = None);
-    let config = TraceConfig::builder().included_categorie("disabled-by-default-devtools.timeline").excluded_categorie("*").build();
+    let config = TraceConfig::builder()
+        .included_categorie("disabled-by-default-devtools.timeline")
+        .excluded_categorie("*")
+        .build();
     let start = StartParams::builder().transfer_mode(StartTransferMode::ReportEvents).trace_config(config).build();
     chromium.connection.call_within(Some(&tab.cdp), &start, ANSWER).await.ok()?;
     let ended = chromium.connection.call_within(Some(&tab.cdp), &EndParams::default(), ANSWER).await;

@@ -21,7 +21,10 @@ pub(crate) fn address(given: &str) -> Result<String> {
         let word = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
             && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'));
         // `localhost:3000` and `shop.example:80/x` are a host and a port, not a scheme.
-        let port = rest.split(['/', '?', '#']).next().is_some_and(|port| !port.is_empty() && port.chars().all(|c| c.is_ascii_digit()));
+        let port = rest
+            .split(['/', '?', '#'])
+            .next()
+            .is_some_and(|port| !port.is_empty() && port.chars().all(|c| c.is_ascii_digit()));
         word && !port
     });
     let full = match (has_scheme, local) {
@@ -36,8 +39,11 @@ pub(crate) fn address(given: &str) -> Result<String> {
     match parsed.scheme() {
         "http" | "https" => Ok(parsed.into()),
         "about" if parsed.path() == "blank" => Ok(parsed.into()),
-        scheme => Err(Error::new(Code::NavigationDenied, format!("Access to \"{scheme}:\" protocol is blocked. Attempted URL: \"{given}\""))
-            .next("Only http:, https: and about:blank pages can be opened.")),
+        scheme => Err(Error::new(
+            Code::NavigationDenied,
+            format!("Access to \"{scheme}:\" protocol is blocked. Attempted URL: \"{given}\""),
+        )
+        .next("Only http:, https: and about:blank pages can be opened.")),
     }
 }
 
@@ -63,7 +69,9 @@ pub(crate) async fn navigate(tab: &Arc<Tab>, address: &str, deadline: Duration) 
                 .next("Check the address, and that its server runs."));
         }
         let Some(loader) = answer.loader_id.map(|loader| loader.inner().clone()) else { return Ok(()) };
-        let content = tab.until(deadline, |state| state.crashed || (state.loader == loader && state.lifecycle.content_loaded)).await;
+        let content = tab
+            .until(deadline, |state| state.crashed || (state.loader == loader && state.lifecycle.content_loaded))
+            .await;
         if tab.peek(|state| state.crashed) {
             return Err(super::tab::crashed());
         }
@@ -71,15 +79,21 @@ pub(crate) async fn navigate(tab: &Arc<Tab>, address: &str, deadline: Duration) 
             if tab.closed.is_cancelled() || !tab.chromium.is_alive() {
                 return Err(super::tab::browser_lost());
             }
-            return Err(Error::new(Code::Timeout, format!("Timeout {}ms exceeded while waiting for {address}", deadline.as_millis()))
-                .next("Take a snapshot of what is there, or navigate again."));
+            return Err(Error::new(
+                Code::Timeout,
+                format!("Timeout {}ms exceeded while waiting for {address}", deadline.as_millis()),
+            )
+            .next("Take a snapshot of what is there, or navigate again."));
         }
         tab.until(LOAD_GRACE, |state| state.crashed || state.loader != loader || state.lifecycle.loaded).await;
         Ok(())
     };
     tokio::time::timeout(deadline, tab.unless_modal(navigation)).await.unwrap_or_else(|_| {
-        Err(Error::new(Code::Timeout, format!("Timeout {}ms exceeded while waiting for {address}", deadline.as_millis()))
-            .next("Take a snapshot of what is there, or navigate again."))
+        Err(Error::new(
+            Code::Timeout,
+            format!("Timeout {}ms exceeded while waiting for {address}", deadline.as_millis()),
+        )
+        .next("Take a snapshot of what is there, or navigate again."))
     })
 }
 
@@ -103,7 +117,15 @@ mod tests {
 
     #[test]
     fn other_schemes_are_refused_by_name() {
-        for given in ["file:///etc/passwd", "chrome://settings", "view-source:http://a", "javascript:alert(1)", "data:text/html,x", "FILE:///x", "about:config"] {
+        for given in [
+            "file:///etc/passwd",
+            "chrome://settings",
+            "view-source:http://a",
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "FILE:///x",
+            "about:config",
+        ] {
             let error = address(given).unwrap_err();
             assert_eq!(error.code, Code::NavigationDenied, "{given}");
             assert!(error.message.starts_with("Access to \""), "{}", error.message);

@@ -62,11 +62,14 @@ impl CdpError {
     pub(crate) fn is_gone(&self) -> bool {
         match self {
             Self::Closed => true,
-            Self::Refused { message } => {
-                ["Failed to find context", "No target with given id", "Session with given id not found", "Target closed"]
-                    .iter()
-                    .any(|known| message.contains(known))
-            }
+            Self::Refused { message } => [
+                "Failed to find context",
+                "No target with given id",
+                "Session with given id not found",
+                "Target closed",
+            ]
+            .iter()
+            .any(|known| message.contains(known)),
             _ => false,
         }
     }
@@ -290,7 +293,10 @@ async fn read_all(mut pipe: pipe::Receiver, inner: Arc<Inner>, sink: Arc<dyn Eve
         buffer.drain(..start);
         scanned = buffer.len();
         if buffer.len() > MAX_MESSAGE {
-            tracing::error!(bytes = buffer.len(), "the browser sent a message beyond the limit; its connection is closed");
+            tracing::error!(
+                bytes = buffer.len(),
+                "the browser sent a message beyond the limit; its connection is closed"
+            );
             break;
         }
         if buffer.is_empty() && buffer.capacity() > KEEP_BUFFER {
@@ -311,7 +317,9 @@ fn deliver(message: &[u8], inner: &Inner, sink: &dyn EventSink) {
         let Some(waiting) = inner.waiting.lock().remove(&id) else { return };
         let answer = match (incoming.error, incoming.result) {
             (Some(error), _) => Err(CdpError::Refused {
-                message: serde_json::from_str::<Refusal>(error.get()).map(|refusal| refusal.message).unwrap_or_default(),
+                message: serde_json::from_str::<Refusal>(error.get())
+                    .map(|refusal| refusal.message)
+                    .unwrap_or_default(),
             }),
             (None, Some(result)) => Ok(result.to_owned()),
             (None, None) => Err(CdpError::Refused { message: "no result".to_owned() }),
@@ -336,8 +344,10 @@ mod tests {
     }
 
     fn pair() -> (Connection, OwnedFd, OwnedFd) {
-        let (from_browser, to_us) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC | rustix::pipe::PipeFlags::NONBLOCK).unwrap();
-        let (from_us, to_browser) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC | rustix::pipe::PipeFlags::NONBLOCK).unwrap();
+        let (from_browser, to_us) =
+            rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC | rustix::pipe::PipeFlags::NONBLOCK).unwrap();
+        let (from_us, to_browser) =
+            rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC | rustix::pipe::PipeFlags::NONBLOCK).unwrap();
         let connection = Connection::open(from_browser, to_browser, Arc::new(Ignore), &TaskTracker::new()).unwrap();
         (connection, to_us, from_us)
     }

@@ -28,20 +28,26 @@ pub(super) fn kill_group(leader: u32) {
 pub(super) fn using_directory(directory: &Path) -> Vec<u32> {
     use std::os::unix::ffi::OsStrExt;
     let needle = directory.as_os_str().as_bytes();
-    let contains = |haystack: &[u8]| haystack.windows(needle.len()).enumerate().any(|(at, window)| {
-        // A directory whose name merely begins the same is another one.
-        window == needle && matches!(haystack.get(at + needle.len()), None | Some(0 | b'/' | b' '))
-    });
+    let contains = |haystack: &[u8]| {
+        haystack.windows(needle.len()).enumerate().any(|(at, window)| {
+            // A directory whose name merely begins the same is another one.
+            window == needle && matches!(haystack.get(at + needle.len()), None | Some(0 | b'/' | b' '))
+        })
+    };
     let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
     entries
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok())
         .filter(|pid| *pid != std::process::id())
         .filter(|pid| {
             let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-            let marked = environment.split(|byte| *byte == 0).any(|pair| pair.strip_prefix(b"EBB_RUN_DIR=").is_some_and(contains));
+            let marked = environment
+                .split(|byte| *byte == 0)
+                .any(|pair| pair.strip_prefix(b"EBB_RUN_DIR=").is_some_and(contains));
             marked || {
                 let command = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-                command.split(|byte| *byte == 0).any(|word| word.strip_prefix(b"--user-data-dir=").is_some_and(contains))
+                command
+                    .split(|byte| *byte == 0)
+                    .any(|word| word.strip_prefix(b"--user-data-dir=").is_some_and(contains))
             }
         })
         .collect()

@@ -1,25 +1,18 @@
 //! The browser side of one session: its context and tabs, made lazily, disposed once and for all.
 
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use chromiumoxide::cdp::browser_protocol::{
     browser::{SetDownloadBehaviorBehavior, SetDownloadBehaviorParams},
     target::{CloseTargetParams, CreateBrowserContextParams, CreateTargetParams},
 };
 use ebb_core::{
-    Code, Error, Result,
-    cleanup::Rung,
-    devtools::Buffers,
-    ids::SessionId,
-    ports::Disposed,
-    sessions::Session,
-    view::{HeldView, TabView},
+    Code, Error, Result, cleanup::Rung, devtools::Buffers, ids::SessionId, ports::Disposed, sessions::Session,
 };
-use futures::{FutureExt, future::{BoxFuture, Shared}};
+use futures::{
+    FutureExt,
+    future::{BoxFuture, Shared},
+};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -48,16 +41,16 @@ pub(crate) struct Context {
 type Making = Shared<BoxFuture<'static, Result<Context>>>;
 
 #[derive(Default)]
-struct Slot {
+pub(super) struct Slot {
     /// Nothing may be made any more.
     closed: bool,
     making: Option<Making>,
-    context: Option<Context>,
-    tabs: BTreeMap<u32, Arc<Tab>>,
-    current: Option<u32>,
+    pub(super) context: Option<Context>,
+    pub(super) tabs: BTreeMap<u32, Arc<Tab>>,
+    pub(super) current: Option<u32>,
     last_number: u32,
     /// The browser ended under the session and its client was not told yet.
-    lost: bool,
+    pub(super) lost: bool,
     /// What the client was last told about the page.
     told: Vec<String>,
 }
@@ -69,7 +62,7 @@ pub struct SessionBrowser {
     devtools: Arc<Buffers>,
     pool: Arc<Pool>,
     max_tabs: usize,
-    slot: Mutex<Slot>,
+    pub(super) slot: Mutex<Slot>,
     changes: watch::Sender<()>,
 }
 
@@ -165,9 +158,13 @@ impl SessionBrowser {
             this.changed();
             made
         });
-        async move { task.await.unwrap_or_else(|error| Err(Error::new(Code::Internal, format!("making a browser context failed: {error}")))) }
-            .boxed()
-            .shared()
+        async move {
+            task.await.unwrap_or_else(|error| {
+                Err(Error::new(Code::Internal, format!("making a browser context failed: {error}")))
+            })
+        }
+        .boxed()
+        .shared()
     }
 
     async fn make(self: &Arc<Self>) -> Result<Context> {
@@ -190,18 +187,24 @@ impl SessionBrowser {
     pub(crate) async fn open_tab(self: &Arc<Self>) -> Result<Arc<Tab>> {
         let context = self.context().await?;
         if self.slot.lock().tabs.len() >= self.max_tabs {
-            return Err(Error::new(Code::LimitReached, format!("this session has {} tabs, which is the limit", self.max_tabs))
-                .next("Close one with browser_tabs {\"action\":\"close\",\"index\":0}."));
+            return Err(Error::new(
+                Code::LimitReached,
+                format!("this session has {} tabs, which is the limit", self.max_tabs),
+            )
+            .next("Close one with browser_tabs {\"action\":\"close\",\"index\":0}."));
         }
         let this = Arc::clone(self);
         let opening = self.pool.tasks().spawn(async move {
             let mut create = CreateTargetParams::new("about:blank");
             create.browser_context_id = Some(context.id.clone().into());
             (create.width, create.height) = (Some(VIEWPORT.0), Some(VIEWPORT.1));
-            let target = context.chromium.connection.call(None, &create).await.map_err(|error| explain(&error))?.target_id;
+            let target =
+                context.chromium.connection.call(None, &create).await.map_err(|error| explain(&error))?.target_id;
             this.wait_for_target(target.inner(), Duration::from_secs(10)).await
         });
-        let tab = opening.await.unwrap_or_else(|error| Err(Error::new(Code::Internal, format!("opening a tab failed: {error}"))))?;
+        let tab = opening
+            .await
+            .unwrap_or_else(|error| Err(Error::new(Code::Internal, format!("opening a tab failed: {error}"))))?;
         self.slot.lock().current = Some(tab.number);
         self.changed();
         Ok(tab)
@@ -282,20 +285,29 @@ impl SessionBrowser {
             Err(error) => return Err(tab.explain(&error)),
         }
         if tokio::time::timeout(Duration::from_secs(2), tab.closed.cancelled()).await.is_err() {
-            return Err(Error::new(Code::BrowserUnresponsive, "the browser did not close the tab in time").next("Call again."));
+            return Err(
+                Error::new(Code::BrowserUnresponsive, "the browser did not close the tab in time").next("Call again.")
+            );
         }
         Ok(())
     }
 
     /// A target of this session's context was attached. None when the session may not have it.
-    pub(crate) fn adopt(&self, target: &str, cdp: &str, opener: Option<&str>, chromium: &Arc<Chromium>) -> Option<Arc<Tab>> {
+    pub(crate) fn adopt(
+        &self,
+        target: &str,
+        cdp: &str,
+        opener: Option<&str>,
+        chromium: &Arc<Chromium>,
+    ) -> Option<Arc<Tab>> {
         let mut slot = self.slot.lock();
         if slot.closed || slot.tabs.len() >= self.max_tabs {
             return None;
         }
         slot.last_number += 1;
         let number = slot.last_number;
-        let tab = Tab::attach(number, target.to_owned(), cdp.to_owned(), Arc::clone(chromium), Arc::clone(&self.devtools));
+        let tab =
+            Tab::attach(number, target.to_owned(), cdp.to_owned(), Arc::clone(chromium), Arc::clone(&self.devtools));
         slot.tabs.insert(number, Arc::clone(&tab));
         // A popup does not become current.
         if opener.is_none() && slot.current.is_none() {
@@ -385,38 +397,6 @@ impl SessionBrowser {
         rung
     }
 
-    /// What the dashboard shows of its tabs.
-    pub(crate) fn views(&self) -> Vec<TabView> {
-        let slot = self.slot.lock();
-        slot.tabs.values().map(|tab| tab.view(slot.current == Some(tab.number))).collect()
-    }
-
-    /// What its renderers hold, as last measured. A renderer never serves two contexts, but may serve
-    /// two tabs of one.
-    pub(crate) fn held(&self) -> HeldView {
-        let slot = self.slot.lock();
-        let mut processes = BTreeMap::new();
-        let mut heap = None;
-        for tab in slot.tabs.values() {
-            let renderer = *tab.renderer.lock();
-            if let (Some(pid), Some(bytes)) = (renderer.pid, renderer.bytes) {
-                processes.insert(pid, bytes);
-            }
-            heap = match (heap, renderer.js_heap) {
-                (sum, None) => sum,
-                (sum, Some(more)) => Some(sum.unwrap_or(0) + more),
-            };
-        }
-        let renderers = (!processes.is_empty()).then(|| processes.values().sum());
-        HeldView { renderers, js_heap: heap, ..HeldView::default() }
-    }
-
-    /// Whether the browser was lost and the client not told yet.
-    pub(crate) fn is_lost(&self) -> bool {
-        let slot = self.slot.lock();
-        slot.lost || (!slot.tabs.is_empty() && slot.context.as_ref().is_some_and(|context| !context.chromium.is_alive()))
-    }
-
     /// Notes what the client is told about the page; tells whether it is new to it.
     pub(crate) fn told(&self, lines: &[String]) -> bool {
         let mut slot = self.slot.lock();
@@ -434,7 +414,8 @@ impl SessionBrowser {
 fn explain(error: &CdpError) -> Error {
     match error {
         CdpError::Closed => browser_lost(),
-        CdpError::Timeout(_) => Error::new(Code::BrowserUnresponsive, "the browser does not answer").next("Call again in a moment; a browser that stays silent is restarted."),
+        CdpError::Timeout(_) => Error::new(Code::BrowserUnresponsive, "the browser does not answer")
+            .next("Call again in a moment; a browser that stays silent is restarted."),
         other => Error::new(Code::BrowserFailed, other.to_string()).next("Call again."),
     }
 }

@@ -55,7 +55,10 @@ pub(crate) async fn settle(tab: &Arc<Tab>, before: Before) {
             return;
         }
         if tab.peek(navigating) {
-            tab.until(NAVIGATION, |state| stopped(state) || (state.commits != before.commits && state.lifecycle.loaded) || !navigating(state)).await;
+            tab.until(NAVIGATION, |state| {
+                stopped(state) || (state.commits != before.commits && state.lifecycle.loaded) || !navigating(state)
+            })
+            .await;
             return;
         }
         let requested = tab.peek(|state| state.requests != before.requests && awaited(state));

@@ -86,9 +86,17 @@ pub(crate) enum Returns {
 impl Tab {
     /// A tab whose target was just attached. Sends its whole set-up at once; [`Tab::ready`] fires with
     /// the answer to the last command.
-    pub(crate) fn attach(number: u32, target: String, cdp: String, chromium: Arc<Chromium>, devtools: Arc<Buffers>) -> Arc<Self> {
+    pub(crate) fn attach(
+        number: u32,
+        target: String,
+        cdp: String,
+        chromium: Arc<Chromium>,
+        devtools: Arc<Buffers>,
+    ) -> Arc<Self> {
         let mut state = TabState { main_frame: target.clone(), ..TabState::default() };
-        state.frames.insert(target.clone(), super::tab_state::Frame { url: "about:blank".to_owned(), ..Default::default() });
+        state
+            .frames
+            .insert(target.clone(), super::tab_state::Frame { url: "about:blank".to_owned(), ..Default::default() });
         Arc::new(Self {
             number,
             target,
@@ -180,7 +188,9 @@ impl Tab {
     /// # Errors
     /// As [`Tab::call`].
     pub(crate) async fn call_within<C: Command>(&self, command: &C, deadline: Duration) -> Result<C::Response> {
-        self.racing(self.chromium.connection.call_within(Some(&self.cdp), command, deadline)).await?.map_err(|error| self.explain(&error))
+        self.racing(self.chromium.connection.call_within(Some(&self.cdp), command, deadline))
+            .await?
+            .map_err(|error| self.explain(&error))
     }
 
     /// Runs `work` until it is done or the tab closes or crashes.
@@ -216,7 +226,8 @@ impl Tab {
         if self.chromium.connection.is_closed() {
             browser_lost()
         } else {
-            Error::new(Code::TargetUnknown, "the tab was closed").next("Call browser_tabs with action \"list\" to see what is open.")
+            Error::new(Code::TargetUnknown, "the tab was closed")
+                .next("Call browser_tabs with action \"list\" to see what is open.")
         }
     }
 
@@ -259,7 +270,14 @@ impl Tab {
     ///
     /// # Errors
     /// As [`Tab::call`]; [`Code::ModalState`] when a dialog opens meanwhile; the script's own error.
-    pub(crate) async fn script(&self, frame: Option<&str>, body: &str, arguments: &[Value], returns: Returns, deadline: Duration) -> Result<RemoteObject> {
+    pub(crate) async fn script(
+        &self,
+        frame: Option<&str>,
+        body: &str,
+        arguments: &[Value],
+        returns: Returns,
+        deadline: Duration,
+    ) -> Result<RemoteObject> {
         let frame = frame.map_or_else(|| self.peek(|state| state.main_frame.clone()), str::to_owned);
         self.unless_modal(async {
             let mut last = None;
@@ -337,17 +355,23 @@ pub(crate) fn checked(
     exception: Option<&chromiumoxide::cdp::js_protocol::runtime::ExceptionDetails>,
 ) -> Result<RemoteObject> {
     let Some(exception) = exception else { return Ok(result) };
-    let text = exception.exception.as_ref().and_then(|object| object.description.clone().or_else(|| object.value.as_ref().map(Value::to_string)));
+    let text = exception
+        .exception
+        .as_ref()
+        .and_then(|object| object.description.clone().or_else(|| object.value.as_ref().map(Value::to_string)));
     Err(Error::new(Code::InvalidArguments, text.unwrap_or_else(|| exception.text.clone())))
 }
 
 fn is_stale_context(error: &Error) -> bool {
-    ["Cannot find context", "context was destroyed", "Execution context", "Inspected target navigated"].iter().any(|known| error.message.contains(known))
+    ["Cannot find context", "context was destroyed", "Execution context", "Inspected target navigated"]
+        .iter()
+        .any(|known| error.message.contains(known))
 }
 
 /// The error for a page whose renderer is gone.
 pub(crate) fn crashed() -> Error {
-    Error::new(Code::PageCrashed, "page crashed").next("Navigate again with browser_navigate, or close the tab with browser_tabs.")
+    Error::new(Code::PageCrashed, "page crashed")
+        .next("Navigate again with browser_navigate, or close the tab with browser_tabs.")
 }
 
 /// The error for a session whose browser is gone.

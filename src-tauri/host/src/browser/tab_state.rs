@@ -185,7 +185,9 @@ impl TabState {
     fn process_of_main_frame(&self, params: &Value) -> Option<u32> {
         let events = params.pointer("/value")?.as_array()?;
         let frames = events.iter().filter_map(|event| event.pointer("/args/data/frames")?.as_array()).flatten();
-        let main = frames.into_iter().find(|frame| frame.pointer("/frame").and_then(Value::as_str) == Some(&self.main_frame))?;
+        let main = frames
+            .into_iter()
+            .find(|frame| frame.pointer("/frame").and_then(Value::as_str) == Some(&self.main_frame))?;
         u32::try_from(main.pointer("/processId")?.as_u64()?).ok()
     }
 

@@ -64,17 +64,22 @@ pub(crate) fn refused(target: &Target, answer: &Value) -> Result<()> {
                 // Writing to a string cannot fail.
                 write!(text, "\n{}) {found}", index + 1).unwrap_or_default();
             }
-            Error::new(Code::TargetUnknown, text).next("Use a ref from browser_snapshot, or a selector that matches one element.")
+            Error::new(Code::TargetUnknown, text)
+                .next("Use a ref from browser_snapshot, or a selector that matches one element.")
         }
-        "not_fillable" => Error::new(Code::InvalidArguments, "Element is not an <input>, <textarea> or [contenteditable] element")
-            .next("Use browser_click for buttons and boxes."),
+        "not_fillable" => {
+            Error::new(Code::InvalidArguments, "Element is not an <input>, <textarea> or [contenteditable] element")
+                .next("Use browser_click for buttons and boxes.")
+        }
         "invalid_selector" => {
             let why = answer.get("message").and_then(Value::as_str).unwrap_or_default();
             Error::new(Code::InvalidArguments, format!("\"{}\" is not a selector: {why}", target.given))
                 .next("Use a ref such as e12 from browser_snapshot, or a CSS selector.")
         }
-        "not_select" => Error::new(Code::InvalidArguments, "Element is not a <select> element").next("Use browser_click or browser_type."),
-        "internal" => Error::new(Code::Internal, "the page script failed on this page").next("Navigate again, or use another target."),
+        "not_select" => Error::new(Code::InvalidArguments, "Element is not a <select> element")
+            .next("Use browser_click or browser_type."),
+        "internal" => Error::new(Code::Internal, "the page script failed on this page")
+            .next("Navigate again, or use another target."),
         other => Error::new(Code::TargetUnknown, format!("\"{}\" cannot be used: {other}", target.given))
             .next("Take a new snapshot with browser_snapshot and use a ref from it."),
     };
@@ -82,8 +87,11 @@ pub(crate) fn refused(target: &Target, answer: &Value) -> Result<()> {
 }
 
 fn unknown_ref(given: &str) -> Error {
-    Error::new(Code::TargetUnknown, format!("Ref {given} not found in the current page snapshot. Try capturing new snapshot."))
-        .next("Call browser_snapshot and use a ref from it.")
+    Error::new(
+        Code::TargetUnknown,
+        format!("Ref {given} not found in the current page snapshot. Try capturing new snapshot."),
+    )
+    .next("Call browser_snapshot and use a ref from it.")
 }
 
 impl Target {
@@ -103,7 +111,9 @@ impl Target {
     /// As [`Tab::script`]; an element that is gone meanwhile.
     pub(crate) async fn object(&self, tab: &Arc<Tab>) -> Result<RemoteObjectId> {
         let gone = || unknown_ref(&self.given);
-        let ours = tab.script(Some(&self.frame), "(t) => __ebb.element(t)", &[json!(self.local)], Returns::Handle, CALL).await?;
+        let ours = tab
+            .script(Some(&self.frame), "(t) => __ebb.element(t)", &[json!(self.local)], Returns::Handle, CALL)
+            .await?;
         let ours = ours.object_id.ok_or_else(gone)?;
         let node = tab.call(&DescribeNodeParams::builder().object_id(ours).build()).await?.node;
         let world = tab.peek(|state| state.frames.get(&self.frame).and_then(|frame| frame.main_world));
@@ -121,7 +131,9 @@ pub(crate) async fn to_viewport(tab: &Arc<Tab>, frame: &str, mut x: f64, mut y: 
     let mut at = frame.to_owned();
     // A frame tree deeper than this is not worth clicking in.
     for _ in 0..32 {
-        let Some(parent) = tab.peek(|state| state.frames.get(&at).and_then(|frame| frame.parent.clone())) else { break };
+        let Some(parent) = tab.peek(|state| state.frames.get(&at).and_then(|frame| frame.parent.clone())) else {
+            break;
+        };
         let owner = tab.call(&GetFrameOwnerParams::new(at.clone())).await?;
         // Makes sure that the parent's world is there to resolve the element in.
         tab.ask(Some(&parent), "() => true", &[]).await?;
@@ -129,7 +141,13 @@ pub(crate) async fn to_viewport(tab: &Arc<Tab>, frame: &str, mut x: f64, mut y: 
         let mut resolve = ResolveNodeParams::builder().backend_node_id(owner.backend_node_id).build();
         resolve.execution_context_id = world.map(ExecutionContextId::new);
         let element = tab.call(&resolve).await?.object.object_id;
-        let mut call = function_call("(k, x, y) => __ebb.framePoint(k, x, y)", &[], Returns::Value, world.map(ExecutionContextId::new), None);
+        let mut call = function_call(
+            "(k, x, y) => __ebb.framePoint(k, x, y)",
+            &[],
+            Returns::Value,
+            world.map(ExecutionContextId::new),
+            None,
+        );
         call.arguments = Some(vec![
             CallArgument { value: None, unserializable_value: None, object_id: element },
             CallArgument::builder().value(json!(x)).build(),

@@ -83,7 +83,10 @@ impl Client {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) if error.kind() == ErrorKind::NotFound => return Err(not_running("no socket")),
             Ok(Err(error)) => return Err(not_running(&error.to_string())),
-            Err(_) => return Err(Error::new(Code::Timeout, "Ebb does not answer").next("Look at its log, or quit it and start it again")),
+            Err(_) => {
+                return Err(Error::new(Code::Timeout, "Ebb does not answer")
+                    .next("Look at its log, or quit it and start it again"));
+            }
         };
         // Whoever made this socket would see and answer everything: it must be us.
         let host = stream.peer_cred().map_err(|error| not_running(&error.to_string()))?.uid();
@@ -159,7 +162,8 @@ impl Client {
         let lagged = Arc::new(AtomicBool::new(false));
         *self.shared.watcher.lock() = Some(Watcher { events, lagged: Arc::clone(&lagged) });
         let Reply::Snapshot(snapshot) = self.call(Command::Subscribe).await? else {
-            return Err(Error::new(Code::Internal, "Ebb answered something else").next("Quit Ebb and start it again: it was updated"));
+            return Err(Error::new(Code::Internal, "Ebb answered something else")
+                .next("Quit Ebb and start it again: it was updated"));
         };
         // The stream keeps the connection: whoever watches needs no other handle.
         Ok((*snapshot.clone(), watch(self.clone(), receiver, lagged, snapshot.seq)))
@@ -194,7 +198,9 @@ fn watch(client: Client, receiver: mpsc::Receiver<Numbered>, lagged: Arc<AtomicB
                     let seq = event.seq;
                     Some((event, goes_on.then_some((client, receiver, lagged, seq))))
                 }
-                None if lagged.load(Ordering::Acquire) => Some((Numbered { seq: last + 1, event: UiEvent::Lagged }, None)),
+                None if lagged.load(Ordering::Acquire) => {
+                    Some((Numbered { seq: last + 1, event: UiEvent::Lagged }, None))
+                }
                 None => None,
             };
         }

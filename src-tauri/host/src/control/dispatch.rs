@@ -222,13 +222,15 @@ async fn within<T>(deadline: Duration, what: &str, work: impl Future<Output = T>
 }
 
 fn unknown(what: &str) -> Error {
-    Error::new(Code::SessionUnknown, format!("no such {what}")).next("List what there is with `ebb sessions` or `ebb history`")
+    Error::new(Code::SessionUnknown, format!("no such {what}"))
+        .next("List what there is with `ebb sessions` or `ebb history`")
 }
 
 fn checked(text: &str) -> Result<&str> {
     let text = text.trim();
     if text.is_empty() || text.chars().count() > MAX_TEXT {
-        return Err(Error::new(Code::InvalidArguments, "an id or a name has 1 to 256 characters").next("List the sessions with `ebb sessions`"));
+        return Err(Error::new(Code::InvalidArguments, "an id or a name has 1 to 256 characters")
+            .next("List the sessions with `ebb sessions`"));
     }
     Ok(text)
 }
@@ -239,7 +241,8 @@ fn checked_route(route: String) -> Result<String> {
     let rest = route.strip_prefix("#/").filter(|rest| rest.len() <= MAX_TEXT && rest.chars().all(plain));
     match rest {
         Some(_) => Ok(route),
-        None => Err(Error::new(Code::InvalidArguments, "this is no route of the dashboard").next("Use one such as #/sessions/ses_...")),
+        None => Err(Error::new(Code::InvalidArguments, "this is no route of the dashboard")
+            .next("Use one such as #/sessions/ses_...")),
     }
 }
 

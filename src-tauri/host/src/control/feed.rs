@@ -97,7 +97,12 @@ impl Feed {
     }
 
     /// Turns core events into pictures until `stop`, or until the core or the scene is gone.
-    pub(super) async fn run<S: Scene>(self: Arc<Self>, mut events: broadcast::Receiver<Event>, scene: Weak<S>, stop: CancellationToken) {
+    pub(super) async fn run<S: Scene>(
+        self: Arc<Self>,
+        mut events: broadcast::Receiver<Event>,
+        scene: Weak<S>,
+        stop: CancellationToken,
+    ) {
         let mut pace = Pace::default();
         loop {
             let due = pace.next();
@@ -324,7 +329,10 @@ mod tests {
         play.tell(Event::SessionRemoved(Box::new(report)));
         play.tell(Event::Client(ClientId::new()));
         let seen: Vec<UiEvent> = events.take(4).map(|numbered| numbered.event).collect().await;
-        assert!(matches!(seen.as_slice(), [UiEvent::Session(_), UiEvent::Session(_), UiEvent::Removed(_), UiEvent::Clients(_)]));
+        assert!(matches!(
+            seen.as_slice(),
+            [UiEvent::Session(_), UiEvent::Session(_), UiEvent::Removed(_), UiEvent::Clients(_)]
+        ));
         assert_eq!(began.elapsed(), Duration::ZERO);
     }
 

@@ -112,7 +112,8 @@ async fn serve<S: AsyncRead + AsyncWrite + Send + 'static>(stream: S, control: C
             Err(error) => {
                 tracing::debug!(%error, "a control connection ends");
                 if matches!(error, NoLine::TooLong(_) | NoLine::Slow) {
-                    let error = Error::new(Code::InvalidArguments, error.to_string()).next("Send one JSON object a line");
+                    let error =
+                        Error::new(Code::InvalidArguments, error.to_string()).next("Send one JSON object a line");
                     answer(&connection.lines, &Answer::Error { id: 0, error }).await;
                 }
                 break;
@@ -195,8 +196,12 @@ fn parse(line: &[u8]) -> Result<(u64, Command), (u64, Error)> {
         Some(VERSION) => {}
         other => {
             let other = other.map_or("no version".to_owned(), |version| format!("version {version}"));
-            let message = format!("the running host speaks version {VERSION} of the control protocol, this program {other}");
-            return Err((envelope.id, Error::new(Code::InvalidArguments, message).next("Quit Ebb and start it again: it was updated")));
+            let message =
+                format!("the running host speaks version {VERSION} of the control protocol, this program {other}");
+            return Err((
+                envelope.id,
+                Error::new(Code::InvalidArguments, message).next("Quit Ebb and start it again: it was updated"),
+            ));
         }
     }
     let body: Body = serde_json::from_slice(line).map_err(|error| invalid(envelope.id, &error))?;

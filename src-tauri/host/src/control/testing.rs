@@ -10,7 +10,9 @@ use ebb_core::{
     ports::{Clock, TokioClock, fake::FakeBrowser},
     sessions::{NewClient, OpenOptions, Ports, SessionManager},
     settings::Settings,
-    view::{BrowserView, ClientView, DevtoolsView, HeldView, HostView, MemoryHistory, SessionState, SessionView, Transport},
+    view::{
+        BrowserView, ClientView, DevtoolsView, HeldView, HostView, MemoryHistory, SessionState, SessionView, Transport,
+    },
 };
 use parking_lot::Mutex;
 use time::OffsetDateTime;

@@ -13,7 +13,9 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Answer, Command, HistoryQuery, Numbered, Reply, UiEvent, client::Client, socket::ControlSocket, testing::Bench};
+use super::{
+    Answer, Command, HistoryQuery, Numbered, Reply, UiEvent, client::Client, socket::ControlSocket, testing::Bench,
+};
 use crate::{paths::HostLock, transport::unix::Listener};
 
 const SOON: Duration = Duration::from_secs(5);
@@ -61,7 +63,9 @@ async fn commands_are_answered_and_the_socket_is_ours_alone() {
     let Ok(Reply::Snapshot(snapshot)) = client.call(Command::Snapshot).await else { panic!("no snapshot") };
     assert_eq!((snapshot.sessions.len(), snapshot.clients.len(), snapshot.memory.held.len()), (1, 1, 1));
     let prefix = session.as_str()[..10].to_owned();
-    let Ok(Reply::Session(detail)) = client.call(Command::Session { session: prefix }).await else { panic!("no session") };
+    let Ok(Reply::Session(detail)) = client.call(Command::Session { session: prefix }).await else {
+        panic!("no session")
+    };
     assert_eq!(detail.session.id, session);
 
     let Ok(Reply::Report(report)) = client.call(end("mine")).await else { panic!("no report") };
@@ -152,7 +156,10 @@ async fn noise_is_answered_and_other_versions_are_told_to_restart() {
     }
     stream.write_all(b"{\"v\":1,\"id\":8,\"command\":{\"command\":\"snapshot\"}}\n").await.unwrap();
     stream.shutdown().await.unwrap();
-    assert!(line(&mut stream).await.starts_with("{\"id\":8,\"reply\":{\"reply\":\"snapshot\""), "answered after a half-close");
+    assert!(
+        line(&mut stream).await.starts_with("{\"id\":8,\"reply\":{\"reply\":\"snapshot\""),
+        "answered after a half-close"
+    );
     assert_eq!(line(&mut stream).await, "", "then it ends");
 }
 

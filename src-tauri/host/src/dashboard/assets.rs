@@ -15,7 +15,8 @@ pub(super) async fn serve(uri: Uri) -> Response {
         path => path,
     };
     match FILES.binary_search_by(|(name, _)| name.cmp(&path)) {
-        Ok(at) => ([(header::CONTENT_TYPE, content_type(path)), (header::CACHE_CONTROL, "no-cache")], FILES[at].1).into_response(),
+        Ok(at) => ([(header::CONTENT_TYPE, content_type(path)), (header::CACHE_CONTROL, "no-cache")], FILES[at].1)
+            .into_response(),
         Err(_) => (StatusCode::NOT_FOUND, "There is nothing here.").into_response(),
     }
 }

@@ -39,8 +39,13 @@ pub(super) async fn check(State(port): State<u16>, request: Request, next: Next)
         None => next.run(request).await,
         Some(why) => {
             // Once: a page that tries it tries it often.
-            REFUSED.call_once(|| tracing::warn!(why, "a request to the dashboard was refused; further ones are not logged"));
-            error(StatusCode::FORBIDDEN, &Error::new(Code::InvalidArguments, why).next("Open the address that `ebb serve --dashboard` prints"))
+            REFUSED.call_once(|| {
+                tracing::warn!(why, "a request to the dashboard was refused; further ones are not logged")
+            });
+            error(
+                StatusCode::FORBIDDEN,
+                &Error::new(Code::InvalidArguments, why).next("Open the address that `ebb serve --dashboard` prints"),
+            )
         }
     };
     let headers = answer.headers_mut();
@@ -90,7 +95,8 @@ pub(super) fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a 
 pub(super) async fn json_only(request: Request, next: Next) -> Response {
     let kind = only(request.headers(), &header::CONTENT_TYPE).and_then(|kind| kind.split(';').next()).map(str::trim);
     if request.method() == Method::POST && !kind.is_some_and(|kind| kind.eq_ignore_ascii_case("application/json")) {
-        let refused = Error::new(Code::InvalidArguments, "only application/json is read here").next("Send Content-Type: application/json");
+        let refused = Error::new(Code::InvalidArguments, "only application/json is read here")
+            .next("Send Content-Type: application/json");
         return error(StatusCode::UNSUPPORTED_MEDIA_TYPE, &refused);
     }
     next.run(request).await

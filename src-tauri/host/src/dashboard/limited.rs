@@ -44,7 +44,9 @@ impl Listener for Limited {
         loop {
             let slot = Arc::clone(&self.slots).acquire_owned().await;
             match (slot, self.listener.accept().await) {
-                (Ok(slot), Ok((stream, peer))) => return (Timed { stream, idle: Box::pin(tokio::time::sleep(IDLE)), _slot: slot }, peer),
+                (Ok(slot), Ok((stream, peer))) => {
+                    return (Timed { stream, idle: Box::pin(tokio::time::sleep(IDLE)), _slot: slot }, peer);
+                }
                 (_, result) => {
                     if let Err(error) = result {
                         tracing::warn!(%error, "the dashboard cannot accept a connection");
@@ -80,7 +82,11 @@ impl Timed {
 }
 
 impl AsyncRead for Timed {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let poll = Pin::new(&mut self.stream).poll_read(context, buffer);
         self.watch(context, poll)
     }
@@ -92,7 +98,11 @@ impl AsyncWrite for Timed {
         self.watch(context, poll)
     }
 
-    fn poll_write_vectored(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         let poll = Pin::new(&mut self.stream).poll_write_vectored(context, bytes);
         self.watch(context, poll)
     }

@@ -20,10 +20,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    assets, guard,
-    login::Logins,
-};
+use super::{assets, guard, login::Logins};
 use crate::control::{Command, Control};
 
 /// The largest body.
@@ -89,12 +86,17 @@ async fn logged_in(State(here): State<Here>, request: Request, next: Next) -> Re
     if cookies(request.headers(), &cookie_name(here.port)).any(|cookie| here.logins.knows(cookie)) {
         return next.run(request).await;
     }
-    let error = Error::new(Code::InvalidArguments, "this browser is not logged in").next("Open the address that `ebb serve --dashboard` prints");
+    let error = Error::new(Code::InvalidArguments, "this browser is not logged in")
+        .next("Open the address that `ebb serve --dashboard` prints");
     guard::error(StatusCode::UNAUTHORIZED, &error)
 }
 
 fn cookies<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = &'a str> {
-    let pairs = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(';'));
+    let pairs = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'));
     pairs.filter_map(move |pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
 }
 
@@ -102,7 +104,8 @@ async fn dispatch(State(here): State<Here>, body: Bytes) -> Response {
     let command = match serde_json::from_slice(&body) {
         Ok(command) => as_dashboard(command),
         Err(error) => {
-            let error = Error::new(Code::InvalidArguments, format!("this is no command: {error}")).next("Reload the page: Ebb may have been updated");
+            let error = Error::new(Code::InvalidArguments, format!("this is no command: {error}"))
+                .next("Reload the page: Ebb may have been updated");
             return guard::error(StatusCode::BAD_REQUEST, &error);
         }
     };
@@ -126,7 +129,9 @@ fn status(code: Code) -> StatusCode {
     match code {
         Code::InvalidArguments => StatusCode::BAD_REQUEST,
         Code::SessionUnknown | Code::SessionEnded => StatusCode::NOT_FOUND,
-        Code::LimitReached | Code::Paused | Code::ShuttingDown | Code::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Code::LimitReached | Code::Paused | Code::ShuttingDown | Code::StoreUnavailable => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         Code::Timeout => StatusCode::GATEWAY_TIMEOUT,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
@@ -137,7 +142,8 @@ async fn events(State(here): State<Here>) -> Sse<impl Stream<Item = Result<Event
     let first = futures::stream::once(async move { data(&json!({ "snapshot": snapshot })) });
     let rest = events.map(|event| data(&event));
     let until = here.stop.cancelled_owned();
-    Sse::new(first.chain(rest).filter_map(futures::future::ready).take_until(until)).keep_alive(KeepAlive::new().interval(ALIVE))
+    Sse::new(first.chain(rest).filter_map(futures::future::ready).take_until(until))
+        .keep_alive(KeepAlive::new().interval(ALIVE))
 }
 
 /// None where it cannot be written: the gap in the numbers tells the page to start anew.
@@ -154,6 +160,9 @@ fn data(value: &impl Serialize) -> Option<Result<Event, Infallible>> {
 async fn in_time(request: Request, next: Next) -> Response {
     match tokio::time::timeout(REQUEST, next.run(request)).await {
         Ok(answer) => answer,
-        Err(_) => guard::error(StatusCode::REQUEST_TIMEOUT, &Error::new(Code::Timeout, "the request took too long").next("Try again")),
+        Err(_) => guard::error(
+            StatusCode::REQUEST_TIMEOUT,
+            &Error::new(Code::Timeout, "the request took too long").next("Try again"),
+        ),
     }
 }

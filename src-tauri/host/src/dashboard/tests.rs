@@ -53,7 +53,9 @@ impl Site {
     async fn send(&self, method: &str, path: &str, headers: &[&str], body: &str) -> (u16, String) {
         let headers = headers.join("\r\n");
         let length = body.len();
-        let request = format!("{method} {path} HTTP/1.1\r\n{headers}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\n{headers}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        );
         self.raw(request.as_bytes()).await
     }
 
@@ -92,7 +94,8 @@ async fn a_code_becomes_a_cookie_once_and_commands_work() {
     let (status, answer) = site.post("/api/dispatch", &[&cookie], end).await;
     assert_eq!(status, 200, "{answer}");
     assert!(answer.contains(session.as_str()) && answer.contains(r#""by":"dashboard""#), "it came from here: {answer}");
-    let (status, answer) = site.post("/api/dispatch", &[&cookie], r#"{"command":"session","session":"ses_nobody"}"#).await;
+    let (status, answer) =
+        site.post("/api/dispatch", &[&cookie], r#"{"command":"session","session":"ses_nobody"}"#).await;
     assert_eq!(status, 404);
     assert!(answer.contains(r#"{"error":{"code":"session_unknown","message":"#), "{answer}");
     assert_eq!(site.post("/api/dispatch", &[&cookie], r#"{"command":"rm"}"#).await.0, 400);
@@ -170,7 +173,13 @@ async fn other_hosts_origins_and_sites_are_refused_on_every_path() {
     assert_eq!(site.raw(absolute.as_bytes()).await.0, 403);
     for name in ["127.0.0.1", "localhost", "[::1]"] {
         let (host, origin) = (format!("Host: {name}:{port}"), format!("Origin: http://{name}:{port}"));
-        let headers = [host.as_str(), &origin, "Sec-Fetch-Site: same-origin", "Content-Type: application/json; charset=utf-8", &cookie];
+        let headers = [
+            host.as_str(),
+            &origin,
+            "Sec-Fetch-Site: same-origin",
+            "Content-Type: application/json; charset=utf-8",
+            &cookie,
+        ];
         assert_eq!(site.send("POST", "/api/dispatch", &headers, SNAPSHOT).await.0, 200, "{name}");
     }
 }
@@ -179,7 +188,14 @@ async fn other_hosts_origins_and_sites_are_refused_on_every_path() {
 async fn only_json_is_read_and_only_so_much() {
     let site = Site::start();
     let (host, cookie) = (site.host(), site.login().await);
-    for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/jsonx", "", "text/plain; application/json"] {
+    for kind in [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "application/jsonx",
+        "",
+        "text/plain; application/json",
+    ] {
         let kind = format!("Content-Type: {kind}");
         for path in ["/api/dispatch", "/api/login"] {
             assert_eq!(site.send("POST", path, &[&host, &cookie, &kind], SNAPSHOT).await.0, 415, "{kind}");
@@ -188,7 +204,13 @@ async fn only_json_is_read_and_only_so_much() {
     assert_eq!(site.send("POST", "/api/dispatch", &[&host, &cookie], SNAPSHOT).await.0, 415);
     let large = format!(r#"{{"command":"report","report":"{}"}}"#, "x".repeat(1024 * 1024));
     assert_eq!(site.post("/api/dispatch", &[&cookie], &large).await.0, 413);
-    for (method, path) in [("GET", "/api/dispatch"), ("GET", "/api/login"), ("PUT", "/api/dispatch"), ("POST", "/api/events"), ("POST", "/")] {
+    for (method, path) in [
+        ("GET", "/api/dispatch"),
+        ("GET", "/api/login"),
+        ("PUT", "/api/dispatch"),
+        ("POST", "/api/events"),
+        ("POST", "/"),
+    ] {
         let headers = [host.as_str(), &cookie, "Content-Type: application/json"];
         assert_eq!(site.send(method, path, &headers, SNAPSHOT).await.0, 405, "{method} {path}");
     }
@@ -210,7 +232,9 @@ async fn files_come_with_the_headers_and_never_from_the_disk() {
     ] {
         assert!(lower.contains(part), "{part}: {answer}");
     }
-    for path in ["/../Cargo.toml", "/%2e%2e/Cargo.toml", "//etc/passwd", "/assets", "/api", "/api/", "/api/nothing", "/thumb/x"] {
+    for path in
+        ["/../Cargo.toml", "/%2e%2e/Cargo.toml", "//etc/passwd", "/assets", "/api", "/api/", "/api/nothing", "/thumb/x"]
+    {
         let (status, answer) = site.send("GET", path, &[&host], "").await;
         assert_eq!(status, 404, "{path}: {answer}");
     }

@@ -65,9 +65,13 @@ pub(super) enum Trouble {
 pub(super) fn trouble(error: &rusqlite::Error) -> Trouble {
     match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => Trouble::Damaged,
-        Some(ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::TooBig | ErrorCode::ParameterOutOfRange) | None => {
-            Trouble::Entry
-        }
+        Some(
+            ErrorCode::ConstraintViolation
+            | ErrorCode::TypeMismatch
+            | ErrorCode::TooBig
+            | ErrorCode::ParameterOutOfRange,
+        )
+        | None => Trouble::Entry,
         Some(_) => Trouble::Later,
     }
 }
@@ -96,7 +100,8 @@ pub(super) fn open(path: &Path) -> Result<Opened, Failure> {
 
 /// A connection of its own for reading; sees what is committed.
 pub(super) fn open_for_reading(path: &Path) -> Result<Connection, rusqlite::Error> {
-    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let connection =
+        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(BUSY)?;
     // Not the read-only flag: a reader in WAL mode has to write the shared index.
     connection.pragma_update(None, "query_only", true)?;
@@ -105,7 +110,8 @@ pub(super) fn open_for_reading(path: &Path) -> Result<Connection, rusqlite::Erro
 
 /// A second connection for writing, to a file that [`open`] has accepted.
 pub(super) fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
-    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let connection =
+        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(BUSY)?;
     connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
     connection.pragma_update(None, "synchronous", "normal")?;
@@ -175,20 +181,30 @@ fn replace(path: &Path, why: &str) -> Result<String, Failure> {
     let now = OffsetDateTime::now_utc();
     let stamp = now.format(format_description!("[year][month][day]T[hour][minute][second]Z")).unwrap_or_default();
     let aside = (0..100)
-        .map(|number| with_suffix(path, &if number == 0 { format!(".corrupt-{stamp}") } else { format!(".corrupt-{stamp}-{number}") }))
+        .map(|number| {
+            with_suffix(
+                path,
+                &if number == 0 { format!(".corrupt-{stamp}") } else { format!(".corrupt-{stamp}-{number}") },
+            )
+        })
         .find(|name| !name.exists())
         .ok_or_else(|| Failure::Io(path.to_owned(), ErrorKind::AlreadyExists.into()))?;
     fs::rename(path, &aside).map_err(|error| Failure::Io(path.to_owned(), error))?;
     for suffix in ["-wal", "-shm"] {
         // The log belongs to the damaged file: beside a new one it would damage that one too.
         match fs::rename(with_suffix(path, suffix), with_suffix(&aside, suffix)) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(Failure::Io(with_suffix(path, suffix), error)),
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(Failure::Io(with_suffix(path, suffix), error));
+            }
             _ => {}
         }
     }
     forget_old(path);
     tracing::warn!(why, aside = %aside.display(), "the history was damaged and starts anew");
-    Ok(format!("The history of past cleanups was damaged ({why}). It was moved to {} and a new one was started.", aside.display()))
+    Ok(format!(
+        "The history of past cleanups was damaged ({why}). It was moved to {} and a new one was started.",
+        aside.display()
+    ))
 }
 
 /// Of the damaged files that were moved aside, the newest stay.

@@ -52,16 +52,25 @@ impl Filter {
         if let Some(reason) = &query.reason
             && !REASONS.contains(&reason.as_str())
         {
-            return Err(invalid(format!("no reason is called {reason:.40?}"), format!("Use one of {}", REASONS.join(", "))));
+            return Err(invalid(
+                format!("no reason is called {reason:.40?}"),
+                format!("Use one of {}", REASONS.join(", ")),
+            ));
         }
         if let Some(outcome) = &query.outcome
             && !["clean", "with_problems"].contains(&outcome.as_str())
         {
-            return Err(invalid(format!("no outcome is called {outcome:.40?}"), "Use clean or with_problems".to_owned()));
+            return Err(invalid(
+                format!("no outcome is called {outcome:.40?}"),
+                "Use clean or with_problems".to_owned(),
+            ));
         }
         let text = query.text.as_deref().map(str::trim).filter(|text| !text.is_empty());
         if text.is_some_and(|text| text.chars().count() > MAX_TEXT) {
-            return Err(invalid("the text to look for is too long".to_owned(), format!("Use at most {MAX_TEXT} characters")));
+            return Err(invalid(
+                "the text to look for is too long".to_owned(),
+                format!("Use at most {MAX_TEXT} characters"),
+            ));
         }
         Ok(Self {
             before: query.before.clone(),
@@ -130,7 +139,9 @@ pub(super) fn page(connection: &mut Connection, filter: &Filter) -> rusqlite::Re
 
 fn totals(connection: &Connection, filter: &Filter, pattern: Option<&str>) -> rusqlite::Result<HistoryTotals> {
     let parameters = named_params! { ":reason": filter.reason, ":outcome": filter.outcome, ":text": pattern };
-    let sql = format!("SELECT count(*), coalesce(sum(outcome = 'clean'), 0), coalesce(sum(freed), 0) FROM reports WHERE {MATCHES}");
+    let sql = format!(
+        "SELECT count(*), coalesce(sum(outcome = 'clean'), 0), coalesce(sum(freed), 0) FROM reports WHERE {MATCHES}"
+    );
     let (count, clean, freed) = connection
         .query_row(&sql, parameters, |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?)))?;
     // One row in the middle, or the mean of two; of no rows there is no mean.
@@ -151,7 +162,11 @@ fn totals(connection: &Connection, filter: &Filter, pattern: Option<&str>) -> ru
 /// The report with this id, or the newest of the session with this id.
 pub(super) fn report(connection: &Connection, text: &str) -> rusqlite::Result<Option<CleanupReport>> {
     let found = connection
-        .query_row("SELECT report, cleared_at FROM reports WHERE id = ?1 OR session = ?1 ORDER BY seq DESC LIMIT 1", [text], report_of)
+        .query_row(
+            "SELECT report, cleared_at FROM reports WHERE id = ?1 OR session = ?1 ORDER BY seq DESC LIMIT 1",
+            [text],
+            report_of,
+        )
         .optional()?;
     Ok(found.flatten())
 }

@@ -157,7 +157,8 @@ mod tests {
     }
 
     fn report() -> Job {
-        let report = CleanupReport::not_found(SessionId::new(), ebb_core::cleanup::Reason::Swept, OffsetDateTime::UNIX_EPOCH);
+        let report =
+            CleanupReport::not_found(SessionId::new(), ebb_core::cleanup::Reason::Swept, OffsetDateTime::UNIX_EPOCH);
         Job::Closed(Box::new(report))
     }
 

@@ -75,7 +75,10 @@ impl Recent {
 
     /// The report with this id, or of the session with this id.
     pub(super) fn find(&self, text: &str) -> Option<&CleanupReport> {
-        self.entries.iter().map(|entry| &entry.report).find(|report| report.id.as_str() == text || report.session.as_str() == text)
+        self.entries
+            .iter()
+            .map(|entry| &entry.report)
+            .find(|report| report.id.as_str() == text || report.session.as_str() == text)
     }
 
     pub(super) fn newest(&self, count: usize) -> Vec<CleanupReport> {
@@ -105,7 +108,8 @@ fn totals(reports: &[&CleanupReport]) -> HistoryTotals {
     times.sort_by(f64::total_cmp);
     HistoryTotals {
         count: u32::try_from(reports.len()).unwrap_or(u32::MAX),
-        clean: u32::try_from(reports.iter().filter(|report| report.outcome == Outcome::Clean).count()).unwrap_or(u32::MAX),
+        clean: u32::try_from(reports.iter().filter(|report| report.outcome == Outcome::Clean).count())
+            .unwrap_or(u32::MAX),
         median_ms: median(&times),
         freed: reports.iter().fold(0, |sum, report| sum.saturating_add(report.freed.bytes())),
     }

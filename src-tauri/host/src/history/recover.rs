@@ -52,7 +52,8 @@ pub(super) fn register(connection: &Connection, instance: &InstanceId) -> rusqli
 /// instance in this very process.
 fn bury(connection: &Connection, instance: &InstanceId) -> rusqlite::Result<()> {
     let mut statement = connection.prepare("SELECT instance, process FROM hosts WHERE instance <> ?1")?;
-    let rows = statement.query_map([instance.as_str()], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
+    let rows =
+        statement.query_map([instance.as_str()], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
     for (other, process) in rows.collect::<rusqlite::Result<Vec<_>>>()? {
         let key: Option<ProcessKey> = serde_json::from_str(&process).ok();
         if !key.is_some_and(|key| key.pid != std::process::id() && proc::lives(key)) {
@@ -65,15 +66,22 @@ fn bury(connection: &Connection, instance: &InstanceId) -> rusqlite::Result<()> 
 /// Takes every row of dead instances out and writes a report for each open session, in one
 /// transaction: a crash here neither loses nor doubles one. Leftovers of dead hosts are over, for
 /// start-up reaping ends whatever they were; their reports say since when.
-pub(super) fn recover(connection: &mut Connection, instance: &InstanceId, now: OffsetDateTime) -> rusqlite::Result<Vec<Recovered>> {
+pub(super) fn recover(
+    connection: &mut Connection,
+    instance: &InstanceId,
+    now: OffsetDateTime,
+) -> rusqlite::Result<Vec<Recovered>> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     bury(&transaction, instance)?;
-    let leftovers: Vec<Leftover> = entries(&transaction, &format!("SELECT entry FROM leftovers WHERE {DEAD} ORDER BY id"), instance)?;
-    let rows: Vec<Row> = entries(&transaction, &format!("SELECT entry FROM open_sessions WHERE {DEAD} ORDER BY session"), instance)?;
+    let leftovers: Vec<Leftover> =
+        entries(&transaction, &format!("SELECT entry FROM leftovers WHERE {DEAD} ORDER BY id"), instance)?;
+    let rows: Vec<Row> =
+        entries(&transaction, &format!("SELECT entry FROM open_sessions WHERE {DEAD} ORDER BY session"), instance)?;
     let mut recovered = Vec::with_capacity(rows.len());
     for Row { session, name, client, opened_at } in rows {
         let session = OpenSession { session, name, client, opened_at };
-        let left: Vec<Leftover> = leftovers.iter().filter(|leftover| leftover.session == session.session).cloned().collect();
+        let left: Vec<Leftover> =
+            leftovers.iter().filter(|leftover| leftover.session == session.session).cloned().collect();
         let report = report(&session, left, now);
         insert_report(&transaction, &report)?;
         recovered.push(Recovered { session, report });
@@ -90,7 +98,11 @@ pub(super) fn recover(connection: &mut Connection, instance: &InstanceId, now: O
 }
 
 /// Entries that can be read; what cannot was damaged and goes with the others.
-fn entries<T: for<'de> Deserialize<'de>>(connection: &Connection, sql: &str, instance: &InstanceId) -> rusqlite::Result<Vec<T>> {
+fn entries<T: for<'de> Deserialize<'de>>(
+    connection: &Connection,
+    sql: &str,
+    instance: &InstanceId,
+) -> rusqlite::Result<Vec<T>> {
     let mut statement = connection.prepare(sql)?;
     let rows = statement.query_map([instance.as_str()], |row| row.get::<_, String>(0))?;
     let mut found = Vec::new();
@@ -108,10 +120,16 @@ fn report(session: &OpenSession, leftovers: Vec<Leftover>, now: OffsetDateTime) 
     let steps = Step::ALL.map(|step| {
         let left = leftovers.iter().find(|leftover| leftover.kind == LeftoverKind::from(step));
         let (outcome, count, detail) = match (step, left) {
-            (Step::State, _) => (StepOutcome::Done, 1, "taken from the list of open sessions at the next start".to_owned()),
-            (_, Some(leftover)) => (StepOutcome::Failed, 0, format!("left when the host died, gone since this start: {}", leftover.what)),
+            (Step::State, _) => {
+                (StepOutcome::Done, 1, "taken from the list of open sessions at the next start".to_owned())
+            }
+            (_, Some(leftover)) => {
+                (StepOutcome::Failed, 0, format!("left when the host died, gone since this start: {}", leftover.what))
+            }
             (Step::Devtools | Step::Cursors, None) => (StepOutcome::Nothing, 0, "ended with the host".to_owned()),
-            (Step::Browser, None) => (StepOutcome::Nothing, 0, "ended with the host; what it left on disk goes at the next start".to_owned()),
+            (Step::Browser, None) => {
+                (StepOutcome::Nothing, 0, "ended with the host; what it left on disk goes at the next start".to_owned())
+            }
         };
         StepReport { outcome, count, detail, ..StepReport::skipped(step) }
     });

@@ -45,7 +45,8 @@ mod tests {
         }
         assert_eq!(apply(&mut connection, now)?, 1, "by age");
         assert_eq!(limit_to(&mut connection, now, 3)?, 2, "by count");
-        let left: u32 = connection.query_row("SELECT count(*) FROM reports WHERE began_at > ?1", [0], |row| row.get(0))?;
+        let left: u32 =
+            connection.query_row("SELECT count(*) FROM reports WHERE began_at > ?1", [0], |row| row.get(0))?;
         assert_eq!(left, 3);
         assert_eq!(limit_to(&mut connection, now, 3)?, 0);
         Ok(())

@@ -21,8 +21,7 @@ use super::{
     database, query,
     queue::{Job, Queue},
     recent::{HELD, Recent},
-    recover,
-    writer,
+    recover, writer,
 };
 use crate::control::{HistoryPage, HistoryQuery};
 
@@ -155,8 +154,9 @@ impl History {
     /// Sessions that a host which died had open. Each gets a report with the reason
     /// `recovered_at_start`; their rows go. Call it once, after start-up reaping.
     pub fn recover(&self) -> Vec<OpenSession> {
-        let found = database::connect(&self.shared.path)
-            .and_then(|mut connection| recover::recover(&mut connection, &self.shared.instance, OffsetDateTime::now_utc()));
+        let found = database::connect(&self.shared.path).and_then(|mut connection| {
+            recover::recover(&mut connection, &self.shared.instance, OffsetDateTime::now_utc())
+        });
         match found {
             Ok(found) => {
                 let mut recent = self.shared.recent.lock();
@@ -220,9 +220,13 @@ impl History {
     }
 
     /// Reads on a thread that may block, with a deadline that also ends the statement.
-    async fn read<T: Send + 'static>(&self, read: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static) -> Result<T> {
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T> {
         let unavailable = |error: &dyn std::fmt::Display| {
-            Error::new(Code::StoreUnavailable, format!("the history cannot be read: {error}")).next("Try again, or see `ebb doctor`")
+            Error::new(Code::StoreUnavailable, format!("the history cannot be read: {error}"))
+                .next("Try again, or see `ebb doctor`")
         };
         let work = async {
             let _permit = self.shared.readers.acquire().await.map_err(|error| unavailable(&error))?;

@@ -37,7 +37,12 @@ pub(crate) fn report(client: &str) -> CleanupReport {
 fn open_session(name: &str) -> OpenSession {
     let process = ProcessView { pid: 42, name: "node".to_owned(), exe: None, cwd: None };
     let client = ClientView { name: "Cursor".to_owned(), process: Some(process), ..ClientView::unknown() };
-    OpenSession { session: SessionId::new(), name: Some(name.to_owned()), client, opened_at: OffsetDateTime::UNIX_EPOCH }
+    OpenSession {
+        session: SessionId::new(),
+        name: Some(name.to_owned()),
+        client,
+        opened_at: OffsetDateTime::UNIX_EPOCH,
+    }
 }
 
 fn leftover(session: &SessionId) -> Leftover {
@@ -138,7 +143,10 @@ async fn pages_follow_by_key_and_totals_cover_all_of_them() -> Result {
     let mut seen = Vec::new();
     loop {
         let page = history.query(&query).await?;
-        assert_eq!((page.totals.count, page.totals.clean, page.totals.median_ms, page.totals.freed), (120, 80, Some(59.5), 120_000));
+        assert_eq!(
+            (page.totals.count, page.totals.clean, page.totals.median_ms, page.totals.freed),
+            (120, 80, Some(59.5), 120_000)
+        );
         seen.extend(page.reports.iter().map(|report| report.ms));
         query.before = page.reports.last().map(|report| report.id.clone());
         // A newcomer between two pages moves nothing.
@@ -188,7 +196,10 @@ async fn a_dead_hosts_open_sessions_are_reported_once() -> Result {
     assert_eq!(count(&home.path(), "leftovers")?, 0);
 
     let clean = history.report(one.session.as_str()).await?.ok_or("no report")?;
-    assert_eq!((clean.reason, clean.outcome, clean.session_name.as_deref()), (Reason::RecoveredAtStart, Outcome::Clean, Some("one")));
+    assert_eq!(
+        (clean.reason, clean.outcome, clean.session_name.as_deref()),
+        (Reason::RecoveredAtStart, Outcome::Clean, Some("one"))
+    );
     assert_eq!(clean.client, one.client);
     assert_eq!(clean.steps.len(), 4);
     assert_eq!(clean.steps[1].detail, "ended with the host");

@@ -106,7 +106,8 @@ impl Writer {
         let instance = self.shared.instance.clone();
         let mut later = Vec::new();
         for job in jobs {
-            let result = self.connection.as_mut().map(|connection| write_all(connection, &instance, std::slice::from_ref(&job)));
+            let result =
+                self.connection.as_mut().map(|connection| write_all(connection, &instance, std::slice::from_ref(&job)));
             match result {
                 Some(Ok(())) => self.shared.queue.finish(1),
                 Some(Err(error)) if database::trouble(&error) == Trouble::Entry => {
@@ -152,7 +153,9 @@ impl Writer {
     }
 
     fn retain(&mut self) {
-        let Some(connection) = self.connection.as_mut().filter(|_| self.retention_due <= Instant::now()) else { return };
+        let Some(connection) = self.connection.as_mut().filter(|_| self.retention_due <= Instant::now()) else {
+            return;
+        };
         self.retention_due = Instant::now() + RETENTION;
         match retention::apply(connection, OffsetDateTime::now_utc()) {
             Ok(0) => {}
@@ -179,15 +182,23 @@ fn write_one(connection: &Connection, instance: &InstanceId, job: &Job) -> rusql
         Job::Opened(session) => {
             connection
                 .prepare_cached("INSERT OR REPLACE INTO open_sessions (session, instance, entry) VALUES (?1, ?2, ?3)")?
-                .execute(params![session.session.as_str(), instance.as_str(), recover::to_entry(session).map_err(as_sql)?])?;
+                .execute(params![
+                    session.session.as_str(),
+                    instance.as_str(),
+                    recover::to_entry(session).map_err(as_sql)?
+                ])?;
         }
         Job::Closed(report) => {
             insert_report(connection, report)?;
-            connection.prepare_cached("DELETE FROM open_sessions WHERE session = ?1")?.execute([report.session.as_str()])?;
+            connection
+                .prepare_cached("DELETE FROM open_sessions WHERE session = ?1")?
+                .execute([report.session.as_str()])?;
         }
         Job::Leftover(leftover) => {
             connection
-                .prepare_cached("INSERT OR REPLACE INTO leftovers (id, session, instance, entry) VALUES (?1, ?2, ?3, ?4)")?
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO leftovers (id, session, instance, entry) VALUES (?1, ?2, ?3, ?4)",
+                )?
                 .execute(params![
                     leftover.id.as_str(),
                     leftover.session.as_str(),

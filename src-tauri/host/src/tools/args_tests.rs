@@ -14,7 +14,11 @@ fn object(value: Value) -> Map<String, Value> {
 fn form() -> Schema {
     const KINDS: &[&str] = &["textbox", "checkbox"];
     let field = Schema::new().target().required("name", Kind::String).required("type", Kind::Enum(KINDS));
-    Schema::new().required("fields", Kind::list(Kind::Object(field))).default("scale", Kind::Enum(&["css", "device"]), "css")
+    Schema::new().required("fields", Kind::list(Kind::Object(field))).default(
+        "scale",
+        Kind::Enum(&["css", "device"]),
+        "css",
+    )
 }
 
 fn error(schema: &Schema, arguments: Value) -> String {

@@ -83,7 +83,11 @@ async fn the_ninth_call_is_refused() {
 async fn a_call_that_does_not_end_is_ended() {
     let bench = Bench::new();
     let answer = bench.call(&bench.client(), "browser_test_wait", json!({})).await;
-    assert!(answer.text.starts_with("### Error\nError: The call took longer than 120 s and was stopped\n"), "{}", answer.text);
+    assert!(
+        answer.text.starts_with("### Error\nError: The call took longer than 120 s and was stopped\n"),
+        "{}",
+        answer.text
+    );
     assert_eq!(answer.meta, Some(json!({"code": "timeout"})));
 }
 
@@ -130,7 +134,11 @@ async fn a_long_result_is_read_on_searched_listed_and_closed() {
     let found = bench.call(&client, "cursor_read", json!({"cursor": cursor, "match": "^item 19999 "})).await;
     assert!(found.text.contains("item 19999 of many"), "{}", found.text);
     let list = bench.call(&client, "cursor_list", json!({})).await;
-    assert!(list.text.starts_with(&format!("### Result\n- {cursor} browser_test_lines 20,000 items ")), "{}", list.text);
+    assert!(
+        list.text.starts_with(&format!("### Result\n- {cursor} browser_test_lines 20,000 items ")),
+        "{}",
+        list.text
+    );
 
     let wrong = bench.call(&client, "cursor_read", json!({"cursor": cursor, "max_tokens": -1})).await;
     assert!(wrong.text.starts_with("### Error\nInvalid arguments for tool \"cursor_read\":\n✖ "), "{}", wrong.text);

@@ -57,10 +57,14 @@ async fn console(call: &mut ToolCall, args: &Value) -> Result<(), ToolError> {
 }
 
 async fn network(call: &mut ToolCall, args: &Value) -> Result<(), ToolError> {
-    let filter = args.text("filter").map(|pattern| RegexBuilder::new(pattern).size_limit(FILTER_SIZE).build()).transpose();
+    let filter =
+        args.text("filter").map(|pattern| RegexBuilder::new(pattern).size_limit(FILTER_SIZE).build()).transpose();
     let filter = filter.map_err(|_| {
-        Error::new(Code::InvalidArguments, "Invalid arguments for tool \"browser_network_requests\":\n✖ Invalid regular expression\n  → at filter")
-            .next("Give a regular expression such as \"/api/.*\".")
+        Error::new(
+            Code::InvalidArguments,
+            "Invalid arguments for tool \"browser_network_requests\":\n✖ Invalid regular expression\n  → at filter",
+        )
+        .next("Give a regular expression such as \"/api/.*\".")
     })?;
     let tab = page::tab(call).await?;
     let list = call.session.devtools().requests(tab.number, args.flag("static"), filter.as_ref());

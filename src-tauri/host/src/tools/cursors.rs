@@ -33,7 +33,12 @@ pub(crate) fn tools() -> Vec<ToolSpec> {
             "List cursors",
             "List the results that can be read on",
             Schema::new,
-            |call, _| Box::pin(async move { list(call); Ok(()) }),
+            |call, _| {
+                Box::pin(async move {
+                    list(call);
+                    Ok(())
+                })
+            },
         )
         .read_only(),
         ToolSpec::own(

@@ -66,7 +66,9 @@ async fn upload(call: &mut ToolCall, args: &Value) -> Result<(), ToolError> {
     };
     let given = args.texts("paths").unwrap_or_default();
     if given.len() > 1 && !multiple {
-        return Err(Error::new(Code::InvalidArguments, "Non-multiple file input can only accept single file").next("Give one path.").into());
+        return Err(Error::new(Code::InvalidArguments, "Non-multiple file input can only accept single file")
+            .next("Give one path.")
+            .into());
     }
     let root = workspace(call);
     let files = given.iter().map(|path| allowed(path, root.as_deref())).collect::<Result<Vec<_>, _>>()?;
@@ -96,9 +98,15 @@ fn workspace(call: &ToolCall) -> Option<PathBuf> {
 /// The real file behind `path`, which must lie in `root` once links are resolved.
 fn allowed(path: &str, root: Option<&Path>) -> Result<PathBuf, Error> {
     let denied = || {
-        let roots = root.map_or_else(|| "none (the client was started outside a project folder)".to_owned(), |root| root.display().to_string());
-        Error::new(Code::FileDenied, format!("File access denied: {path} is outside allowed roots. Allowed roots: {roots}"))
-            .next("Put the file into the project folder and give that path.")
+        let roots = root.map_or_else(
+            || "none (the client was started outside a project folder)".to_owned(),
+            |root| root.display().to_string(),
+        );
+        Error::new(
+            Code::FileDenied,
+            format!("File access denied: {path} is outside allowed roots. Allowed roots: {roots}"),
+        )
+        .next("Put the file into the project folder and give that path.")
     };
     let root = root.and_then(|root| root.canonicalize().ok()).ok_or_else(denied)?;
     let given = Path::new(path);
@@ -111,9 +119,15 @@ fn allowed(path: &str, root: Option<&Path>) -> Result<PathBuf, Error> {
     if !real.starts_with(&root) {
         return Err(denied());
     }
-    let meta = real.metadata().map_err(|error| Error::new(Code::FileDenied, format!("{path}: {error}")).next("Check the path."))?;
+    let meta = real
+        .metadata()
+        .map_err(|error| Error::new(Code::FileDenied, format!("{path}: {error}")).next("Check the path."))?;
     if !meta.is_file() || meta.len() > MAX_UPLOAD {
-        return Err(Error::new(Code::FileDenied, format!("{path} is not a file of at most {} MB", MAX_UPLOAD / 1024 / 1024)).next("Give a smaller, regular file."));
+        return Err(Error::new(
+            Code::FileDenied,
+            format!("{path} is not a file of at most {} MB", MAX_UPLOAD / 1024 / 1024),
+        )
+        .next("Give a smaller, regular file."));
     }
     Ok(real)
 }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use chromiumoxide::cdp::js_protocol::runtime::{EvaluateParams, ExecutionContextId, RemoteObject, TerminateExecutionParams};
+use chromiumoxide::cdp::js_protocol::runtime::{
+    EvaluateParams, ExecutionContextId, RemoteObject, TerminateExecutionParams,
+};
 use ebb_core::{Code, Error, cursors::Body};
 use futures::FutureExt;
 use serde_json::Value;
@@ -68,11 +70,12 @@ fn as_function(source: &str) -> String {
     let head = source.split("=>").next().unwrap_or_default().trim();
     let arrow = source.contains("=>") && {
         let head = head.strip_prefix("async").map_or(head, str::trim);
-        (head.starts_with('(') && head.ends_with(')') && balanced(head)) || (!head.is_empty() && head.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '$')))
+        (head.starts_with('(') && head.ends_with(')') && balanced(head))
+            || (!head.is_empty() && head.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '$')))
     };
-    let function = ["function", "async function"].iter().any(|word| {
-        source.strip_prefix(word).is_some_and(|rest| rest.starts_with([' ', '(', '*', '\n']))
-    });
+    let function = ["function", "async function"]
+        .iter()
+        .any(|word| source.strip_prefix(word).is_some_and(|rest| rest.starts_with([' ', '(', '*', '\n'])));
     if arrow || function { source.to_owned() } else { format!("() => ({source})") }
 }
 
@@ -93,10 +96,16 @@ fn balanced(head: &str) -> bool {
 }
 
 /// The result as JSON with two spaces; none for `undefined`.
-async fn run(tab: &std::sync::Arc<Tab>, target: Option<&Target>, function: &str, deadline: Duration) -> ebb_core::Result<Option<String>> {
+async fn run(
+    tab: &std::sync::Arc<Tab>,
+    target: Option<&Target>,
+    function: &str,
+    deadline: Duration,
+) -> ebb_core::Result<Option<String>> {
     let main = tab.peek(|state| state.main_frame.clone());
     let frame = target.map_or(main, |target| target.frame.clone());
-    let context = tab.peek(|state| state.frames.get(&frame).and_then(|frame| frame.main_world)).map(ExecutionContextId::new);
+    let context =
+        tab.peek(|state| state.frames.get(&frame).and_then(|frame| frame.main_world)).map(ExecutionContextId::new);
     let element = match target {
         Some(target) => Some(target.object(tab).await?),
         None => None,
@@ -122,12 +131,16 @@ async fn run(tab: &std::sync::Arc<Tab>, target: Option<&Target>, function: &str,
         Err(error) if error.code == Code::Timeout => {
             // A page that computes for ever would be deaf to the next call too.
             drop(tab.call_within(&TerminateExecutionParams::default(), Duration::from_secs(1)).await);
-            return Err(Error::new(Code::Timeout, format!("Timeout {}ms exceeded while evaluating; the script was stopped", deadline.as_millis()))
-                .next("Evaluate something that ends sooner, or navigate away."));
+            return Err(Error::new(
+                Code::Timeout,
+                format!("Timeout {}ms exceeded while evaluating; the script was stopped", deadline.as_millis()),
+            )
+            .next("Evaluate something that ends sooner, or navigate away."));
         }
         Err(error) => return Err(error),
     };
-    let RemoteObject { value, .. } = checked(result, exception.as_ref()).map_err(|error| Error::new(error.code, first_line(&error.message)))?;
+    let RemoteObject { value, .. } =
+        checked(result, exception.as_ref()).map_err(|error| Error::new(error.code, first_line(&error.message)))?;
     Ok(value.and_then(|value| value.as_str().map(str::to_owned)))
 }
 

@@ -75,7 +75,13 @@ async fn click(call: &mut ToolCall, args: &Value) -> Result<(), ToolError> {
     let bits = held.iter().map(|name| match *name {
         "Alt" => 1,
         "Control" => 2,
-        "ControlOrMeta" => if cfg!(target_os = "macos") { 4 } else { 2 },
+        "ControlOrMeta" => {
+            if cfg!(target_os = "macos") {
+                4
+            } else {
+                2
+            }
+        }
         "Meta" => 4,
         _ => 8,
     });
@@ -100,7 +106,8 @@ async fn click(call: &mut ToolCall, args: &Value) -> Result<(), ToolError> {
 
 /// `{ button: 'right', modifiers: ['Shift'] }` as code, over several lines; nothing for a plain click.
 fn click_options(button: &str, held: &[&str]) -> String {
-    let mut names: Vec<&str> = held.iter().map(|name| if matches!(*name, "Control" | "Meta") { "ControlOrMeta" } else { *name }).collect();
+    let mut names: Vec<&str> =
+        held.iter().map(|name| if matches!(*name, "Control" | "Meta") { "ControlOrMeta" } else { *name }).collect();
     names.sort_unstable();
     names.dedup();
     let mut parts = Vec::new();
@@ -120,7 +127,11 @@ async fn type_text(call: &mut ToolCall, args: &Value) -> Result<(), ToolError> {
     let (slowly, submit) = (args.flag("slowly"), args.flag("submit"));
     let before = settle::before(&tab);
     let deadline = call.host.settings.calls.action;
-    let typed = if slowly { input::type_slowly(&tab, &target, text, deadline).await } else { input::fill(&tab, &target, text, deadline).await };
+    let typed = if slowly {
+        input::type_slowly(&tab, &target, text, deadline).await
+    } else {
+        input::fill(&tab, &target, text, deadline).await
+    };
     let opened = |error: &ebb_core::Error| error.code == ebb_core::Code::ModalState;
     match typed {
         Err(error) if opened(&error) => {}
@@ -149,6 +160,9 @@ mod tests {
     #[test]
     fn only_what_is_not_usual_is_printed() {
         assert_eq!(click_options("left", &[]), "");
-        assert_eq!(click_options("right", &["Shift", "Control"]), "{\n  button: 'right',\n  modifiers: ['ControlOrMeta', 'Shift']\n}");
+        assert_eq!(
+            click_options("right", &["Shift", "Control"]),
+            "{\n  button: 'right',\n  modifiers: ['ControlOrMeta', 'Shift']\n}"
+        );
     }
 }

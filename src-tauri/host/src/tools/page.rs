@@ -31,7 +31,8 @@ pub(crate) async fn target(tab: &Arc<Tab>, given: &str) -> Result<Target, ToolEr
 
 /// Refuses a tool that does not fit what the page waits for.
 pub(crate) fn modal_gate(call: &mut ToolCall, spec: &ToolSpec) -> Result<(), ToolError> {
-    let waiting = call.host.browsers.of(&call.session).ok().and_then(|side| side.tab_if_any()).and_then(|tab| tab.modal());
+    let waiting =
+        call.host.browsers.of(&call.session).ok().and_then(|side| side.tab_if_any()).and_then(|tab| tab.modal());
     let fits = match (&spec.modal, &waiting) {
         (Modal::Unaffected, _)
         | (Modal::Blocked, None)
@@ -53,7 +54,10 @@ pub(crate) fn modal_gate(call: &mut ToolCall, spec: &ToolSpec) -> Result<(), Too
 fn modal_line(modal: &browser::Modal) -> String {
     match modal {
         browser::Modal::Dialog { kind, message } => {
-            format!("- [\"{kind}\" dialog with message \"{}\"]: can be handled by browser_handle_dialog", clean_text(message, MAX_SHOWN))
+            format!(
+                "- [\"{kind}\" dialog with message \"{}\"]: can be handled by browser_handle_dialog",
+                clean_text(message, MAX_SHOWN)
+            )
         }
         browser::Modal::FileChooser { .. } => "- [File chooser]: can be handled by browser_file_upload".to_owned(),
     }
@@ -136,7 +140,11 @@ pub(crate) fn tab_lines(side: &SessionBrowser) -> Vec<String> {
         let current = if *current { "(current) " } else { "" };
         tab.peek(|state| {
             let crashed = if state.crashed { " [crashed]" } else { "" };
-            format!("- {index}: {current}[{}]({}){crashed}", clean_text(&state.title, MAX_SHOWN), clean_text(state.url(), MAX_SHOWN))
+            format!(
+                "- {index}: {current}[{}]({}){crashed}",
+                clean_text(&state.title, MAX_SHOWN),
+                clean_text(state.url(), MAX_SHOWN)
+            )
         })
     };
     tabs.iter().enumerate().map(line).collect()

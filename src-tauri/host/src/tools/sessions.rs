@@ -33,7 +33,12 @@ pub(crate) fn tools() -> Vec<ToolSpec> {
             "List sessions",
             "List your sessions with tabs, cursors and memory",
             Schema::new,
-            |call, _| Box::pin(async move { list(call); Ok(()) }),
+            |call, _| {
+                Box::pin(async move {
+                    list(call);
+                    Ok(())
+                })
+            },
         )
         .read_only(),
         ToolSpec::own(
@@ -128,7 +133,10 @@ fn size(bytes: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use ebb_core::{ids::SessionId, view::{ClientView, DevtoolsView, HeldView}};
+    use ebb_core::{
+        ids::SessionId,
+        view::{ClientView, DevtoolsView, HeldView},
+    };
 
     use super::*;
 

@@ -60,7 +60,10 @@ async fn tabs(call: &mut ToolCall, args: &Value) -> Result<(), ToolError> {
             }
         }
         "select" => {
-            let index = index.ok_or_else(|| Error::new(Code::InvalidArguments, "Tab index is required").next("Call browser_tabs {\"action\":\"list\"} to see the indexes."))?;
+            let index = index.ok_or_else(|| {
+                Error::new(Code::InvalidArguments, "Tab index is required")
+                    .next("Call browser_tabs {\"action\":\"list\"} to see the indexes.")
+            })?;
             side.select(position(index)?).ok_or_else(|| not_found(index))?;
         }
         _ => {}
@@ -75,5 +78,6 @@ fn position(index: f64) -> Result<usize, Error> {
 }
 
 fn not_found(index: f64) -> Error {
-    Error::new(Code::TargetUnknown, format!("Tab {index} not found")).next("Call browser_tabs {\"action\":\"list\"} to see the indexes.")
+    Error::new(Code::TargetUnknown, format!("Tab {index} not found"))
+        .next("Call browser_tabs {\"action\":\"list\"} to see the indexes.")
 }

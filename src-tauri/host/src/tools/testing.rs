@@ -110,7 +110,8 @@ fn tools() -> Vec<ToolSpec> {
             || Schema::new().required("count", Kind::at_least(0)),
             |call, args| {
                 Box::pin(async move {
-                    let items = (1..=args.integer("count").unwrap_or_default()).map(|n| format!("item {n} of many")).collect();
+                    let items =
+                        (1..=args.integer("count").unwrap_or_default()).map(|n| format!("item {n} of many")).collect();
                     call.response.result("Total: many\n");
                     call.response.large(Section::Result, Body::items(items));
                     Ok(())

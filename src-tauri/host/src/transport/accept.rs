@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::sync::Semaphore;
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     connection::{self, Shared},
@@ -20,6 +20,8 @@ const STOP: Duration = Duration::from_secs(4);
 pub(crate) struct McpServer {
     shared: Shared,
     tasks: TaskTracker,
+    /// Fires when no more connections are taken; those that are there go on.
+    closed: CancellationToken,
 }
 
 impl McpServer {
@@ -27,14 +29,15 @@ impl McpServer {
     pub(crate) fn start(listener: Listener, host: Arc<ToolHost>) -> Self {
         let home = Environment::current().home().ok();
         let stop = host.stopping.clone();
-        let server = Self { shared: Shared { host, stop, home }, tasks: TaskTracker::new() };
-        let (shared, tasks) = (server.shared.clone(), server.tasks.clone());
+        let closed = stop.child_token();
+        let server = Self { shared: Shared { host, stop, home }, tasks: TaskTracker::new(), closed };
+        let (shared, tasks, closed) = (server.shared.clone(), server.tasks.clone(), server.closed.clone());
         let places = Arc::new(Semaphore::new(shared.host.settings.sessions.max_clients + NEWCOMERS));
         server.tasks.spawn(async move {
             loop {
                 let (stream, peer) = tokio::select! {
                     biased;
-                    () = shared.stop.cancelled() => return,
+                    () = closed.cancelled() => return,
                     accepted = listener.accept() => accepted,
                 };
                 let Ok(place) = places.clone().try_acquire_owned() else {
@@ -49,6 +52,11 @@ impl McpServer {
             }
         });
         server
+    }
+
+    /// Takes no more connections: the socket is gone, which is how bridges tell a quit from a crash.
+    pub(crate) fn close(&self) {
+        self.closed.cancel();
     }
 
     /// Takes no more connections, answers calls in flight with an error and ends every connection.
@@ -118,7 +126,9 @@ mod tests {
         let mut lines = String::new();
         for id in 0..400 {
             let meta = json!({"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}});
-            lines += &(json!({"jsonrpc": "2.0", "id": id, "method": "tools/list", "params": {"_meta": meta}}).to_string() + "\n");
+            lines += &(json!({"jsonrpc": "2.0", "id": id, "method": "tools/list", "params": {"_meta": meta}})
+                .to_string()
+                + "\n");
         }
         let written = tokio::time::timeout(Duration::from_millis(500), client.write_all(lines.as_bytes())).await;
         drop(written);

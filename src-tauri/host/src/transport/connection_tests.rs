@@ -56,7 +56,13 @@ impl Place {
         let began = Instant::now();
         let manager = &self.bench.host.manager;
         while manager.busy() > 0 || !manager.clients().is_empty() || !self.tasks.is_empty() {
-            assert!(began.elapsed() < SOON, "{} sessions, {} clients, {} tasks", manager.busy(), manager.clients().len(), self.tasks.len());
+            assert!(
+                began.elapsed() < SOON,
+                "{} sessions, {} clients, {} tasks",
+                manager.busy(),
+                manager.clients().len(),
+                self.tasks.len()
+            );
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
         self.bench.history.records().closed.last().map(|report| report.reason)
@@ -146,7 +152,8 @@ async fn a_client_with_a_handshake_is_served() {
     assert_eq!(known[0].protocol.as_deref(), Some("2025-11-25"));
 
     let list = client.ask("tools/list", json!({})).await;
-    let names: Vec<&str> = list["result"]["tools"].as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap()).collect();
+    let names: Vec<&str> =
+        list["result"]["tools"].as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap()).collect();
     assert!(names.contains(&"cursor_read") && names.contains(&"session_open"), "{names:?}");
     assert_eq!(place.sessions(), 0, "a session is made by the first call that needs one");
 
@@ -367,7 +374,10 @@ async fn a_stop_answers_what_runs() {
     place.shared.stop.cancel();
     let answer = client.line().await;
     assert_eq!(answer["id"], json!(id));
-    assert!(answer["result"]["content"][0]["text"].as_str().unwrap().starts_with("### Error\nError: Ebb is stopping\n"), "{answer}");
+    assert!(
+        answer["result"]["content"][0]["text"].as_str().unwrap().starts_with("### Error\nError: Ebb is stopping\n"),
+        "{answer}"
+    );
     assert!(client.is_closed().await);
     place.emptied().await;
 }
@@ -381,7 +391,8 @@ async fn a_reader_that_does_not_read_holds_up_nothing() {
     for _ in 0..500 {
         client.id += 1;
         let call = json!({"name": "browser_test_lines", "arguments": {"count": 3_000}});
-        let line = json!({"jsonrpc": "2.0", "id": client.id, "method": "tools/call", "params": call}).to_string() + "\n";
+        let line =
+            json!({"jsonrpc": "2.0", "id": client.id, "method": "tools/call", "params": call}).to_string() + "\n";
         if timeout(Duration::from_millis(200), client.write.write_all(line.as_bytes())).await.is_err() {
             break;
         }
@@ -417,7 +428,11 @@ async fn a_client_too_many_is_told_why() {
 
 impl Client {
     async fn initialize_refused(&mut self) -> Value {
-        self.ask("initialize", json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}})).await
+        self.ask(
+            "initialize",
+            json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}}),
+        )
+        .await
     }
 }
 

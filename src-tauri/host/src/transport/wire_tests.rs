@@ -129,5 +129,8 @@ async fn a_refusal_answers_the_message_that_was_looked_at() {
     client.write.write_all(&request(3, "ping")).await.unwrap();
     assert!(wire.first().await.is_some());
     wire.refuse(rmcp::ErrorData::new(rmcp::model::ErrorCode(-32000), "Too many clients (1)", None)).await;
-    assert_eq!(client.line().await, json!({"jsonrpc": "2.0", "id": 3, "error": {"code": -32000, "message": "Too many clients (1)"}}));
+    assert_eq!(
+        client.line().await,
+        json!({"jsonrpc": "2.0", "id": 3, "error": {"code": -32000, "message": "Too many clients (1)"}})
+    );
 }

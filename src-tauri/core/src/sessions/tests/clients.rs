@@ -237,3 +237,13 @@ async fn a_hundred_clients_that_die_at_once_leave_nothing() {
         sea.history.records().closed.iter().all(|report| report.reason != ENDED && report.outcome == Outcome::Clean)
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_half_close_wakes_a_sweeper_that_had_nothing_to_look_at() {
+    let sea = Sea::swept();
+    let client = sea.client();
+    tokio::time::sleep(super::support::HOUR).await;
+    sea.manager.signal(&client, Signal::HalfClosed);
+    tokio::time::sleep(ms(1_010)).await;
+    assert!(sea.manager.clients().is_empty());
+}

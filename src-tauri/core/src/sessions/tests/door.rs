@@ -111,6 +111,22 @@ fn a_runtime_that_stops_under_a_removal_still_frees_the_state() {
     assert_eq!(report.leftovers.len(), 1);
 }
 
+#[test]
+fn a_runtime_that_stops_before_the_first_step_still_drops_the_buffers() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    let (sea, session) = runtime.block_on(async {
+        let sea = Sea::new();
+        let (_, session) = sea.full_session().await;
+        drop(sea.manager.remove_session(session.id(), ENDED));
+        (sea, session)
+    });
+    drop(runtime);
+    assert_eq!(session.devtools().view().bytes, 0);
+    let report = sea.manager.report(session.id().as_str()).unwrap();
+    assert_eq!(report.strip(), "DevTools skipped, cursors skipped, browser skipped, state done");
+    assert_eq!((sea.manager.busy(), sea.manager.leftovers().len()), (0, 3));
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_first_reason_stays() {
     let sea = Sea::new();

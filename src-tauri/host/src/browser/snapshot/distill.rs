@@ -31,11 +31,7 @@ pub(super) fn distill(tree: &Tree, depth: Option<usize>) -> Distilled {
         ends: tree.subtree_ends(),
         unsaid: vec![false; tree.nodes.len()],
         children: vec![Vec::new(); tree.nodes.len()],
-        named: tree
-            .nodes
-            .iter()
-            .map(|node| !node.shown_name().is_empty())
-            .collect(),
+        named: tree.nodes.iter().map(|node| !node.shown_name().is_empty()).collect(),
     };
     let mut result = Vec::new();
     let mut stack: Vec<Visit> = Vec::new();
@@ -62,14 +58,8 @@ pub(super) fn distill(tree: &Tree, depth: Option<usize>) -> Distilled {
             }
             Some(index) => {
                 let visit = Visit::enter(tree, stack.last(), index);
-                let only_text = below[index]
-                    .iter()
-                    .all(|&child| tree.nodes[child].text.is_some());
-                walk.enter(
-                    &visit,
-                    only_text,
-                    depth.is_none_or(|limit| stack.len() <= limit),
-                );
+                let only_text = below[index].iter().all(|&child| tree.nodes[child].text.is_some());
+                walk.enter(&visit, only_text, depth.is_none_or(|limit| stack.len() <= limit));
                 stack.push(visit);
             }
             None => {
@@ -85,11 +75,7 @@ pub(super) fn distill(tree: &Tree, depth: Option<usize>) -> Distilled {
         }
     }
     join_text(&mut result);
-    Distilled {
-        top: result,
-        children: walk.children,
-        named: walk.named,
-    }
+    Distilled { top: result, children: walk.children, named: walk.named }
 }
 
 /// A node whose children are being distilled.
@@ -107,15 +93,9 @@ impl Visit {
     fn enter(tree: &Tree, parent: Option<&Self>, index: usize) -> Self {
         let node = &tree.nodes[index];
         // A frame is a snapshot of its own: the hand over an iframe says nothing about its content.
-        let above =
-            parent.is_some_and(|up| up.hand && tree.nodes[up.index].document == node.document);
+        let above = parent.is_some_and(|up| up.hand && tree.nodes[up.index].document == node.document);
         let pointer = node.is_pointer();
-        Self {
-            index,
-            next: 0,
-            outermost: pointer && !above,
-            hand: pointer || above,
-        }
+        Self { index, next: 0, outermost: pointer && !above, hand: pointer || above }
     }
 }
 
@@ -134,9 +114,7 @@ impl Walk<'_> {
         let tree = self.tree;
         let end = self.ends[index];
         let own = tree.nodes[index].sources.iter().copied();
-        own.filter(move |&source| {
-            source > index && source <= end && tree.nodes[source].number.is_some()
-        })
+        own.filter(move |&source| source > index && source <= end && tree.nodes[source].number.is_some())
     }
 
     fn enter(&mut self, visit: &Visit, only_text: bool, within_depth: bool) {
@@ -163,11 +141,7 @@ impl Walk<'_> {
         {
             items.clear();
         }
-        if node.role == "img"
-            && node.shown_name().is_empty()
-            && items.is_empty()
-            && !visit.outermost
-        {
+        if node.role == "img" && node.shown_name().is_empty() && items.is_empty() && !visit.outermost {
             return None;
         }
         self.drop_repeated_name(index);

@@ -34,13 +34,7 @@ pub(crate) struct Rendered {
 pub(crate) fn render(tree: &Tree, options: &RenderOptions) -> Rendered {
     let limit = options.depth.filter(|&depth| depth > 0);
     let distilled = distill(tree, limit);
-    let mut printer = Printer {
-        tree,
-        options,
-        distilled: &distilled,
-        out: Rendered::default(),
-        key: String::new(),
-    };
+    let mut printer = Printer { tree, options, distilled: &distilled, out: Rendered::default(), key: String::new() };
     printer.out.note = Some(tree.truncated.clone()).filter(|note| !note.is_empty());
     let mut stack: Vec<Todo<'_>> = Vec::new();
     push_items(&mut stack, &distilled.top, 0, None);
@@ -50,12 +44,7 @@ pub(crate) fn render(tree: &Tree, options: &RenderOptions) -> Rendered {
             Item::Node(index) => {
                 let (hand, open) = printer.node(&todo, *index, limit);
                 if open {
-                    push_items(
-                        &mut stack,
-                        &distilled.children[*index],
-                        todo.depth + 1,
-                        hand,
-                    );
+                    push_items(&mut stack, &distilled.children[*index], todo.depth + 1, hand);
                 }
             }
         }
@@ -106,12 +95,7 @@ impl Printer<'_> {
 
     /// Prints the line of a node and its properties. Returns who shows the hand below, and whether there is anything
     /// left to print below.
-    fn node(
-        &mut self,
-        todo: &Todo<'_>,
-        index: usize,
-        limit: Option<usize>,
-    ) -> (Option<usize>, bool) {
+    fn node(&mut self, todo: &Todo<'_>, index: usize, limit: Option<usize>) -> (Option<usize>, bool) {
         let (tree, distilled) = (self.tree, self.distilled);
         let node = &tree.nodes[index];
         let covered = todo.hand == Some(node.document);
@@ -141,14 +125,7 @@ impl Printer<'_> {
                 self.property(todo.depth + 1, key, value);
             }
         }
-        (
-            if hand || covered {
-                Some(node.document)
-            } else {
-                None
-            },
-            true,
-        )
+        (if hand || covered { Some(node.document) } else { None }, true)
     }
 
     fn write_key(&mut self, index: usize, hand: bool) {

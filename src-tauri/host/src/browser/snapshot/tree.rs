@@ -55,11 +55,7 @@ pub(crate) struct Node {
 impl Node {
     /// The name, unless it is too long to be printed.
     pub(super) fn shown_name(&self) -> &str {
-        if self.name.len() > NAME_MAX && self.name.chars().count() > NAME_MAX {
-            ""
-        } else {
-            &self.name
-        }
+        if self.name.len() > NAME_MAX && self.name.chars().count() > NAME_MAX { "" } else { &self.name }
     }
 
     /// Whether it has the focus.
@@ -95,11 +91,7 @@ pub(crate) struct Tree {
 impl Tree {
     /// Iframes of this document itself: index of the node, and `k` for `__ebb.frameElement(k)`.
     pub(crate) fn iframes(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
-        let own = self
-            .nodes
-            .iter()
-            .enumerate()
-            .filter(|(_, node)| node.document == 0);
+        let own = self.nodes.iter().enumerate().filter(|(_, node)| node.document == 0);
         own.filter_map(|(index, node)| node.frame.map(|k| (index, k)))
     }
 
@@ -186,22 +178,8 @@ mod tests {
         page.graft(0, child, "f1");
         page.graft(1, tree(r#"{"nodes":[{"t":"second"}]}"#)?, "f2");
         assert_eq!(page.prefixes, ["f1", "f3", "f2"]);
-        let documents: Vec<_> = page
-            .nodes
-            .iter()
-            .map(|node| (node.document, node.parent))
-            .collect();
-        assert_eq!(
-            documents,
-            [
-                (0, None),
-                (0, None),
-                (1, Some(0)),
-                (1, Some(2)),
-                (2, Some(3)),
-                (3, Some(1))
-            ]
-        );
+        let documents: Vec<_> = page.nodes.iter().map(|node| (node.document, node.parent)).collect();
+        assert_eq!(documents, [(0, None), (0, None), (1, Some(0)), (1, Some(2)), (2, Some(3)), (3, Some(1))]);
         assert_eq!(page.nodes[2].sources, [3]);
         assert_eq!(page.iframes().collect::<Vec<_>>(), [(0, 0), (1, 1)]);
         Ok(())
@@ -209,15 +187,9 @@ mod tests {
 
     #[test]
     fn a_long_name_counts_as_none() {
-        let node = super::Node {
-            name: "ä".repeat(901),
-            ..super::Node::default()
-        };
+        let node = super::Node { name: "ä".repeat(901), ..super::Node::default() };
         assert_eq!(node.shown_name(), "");
-        let node = super::Node {
-            name: "ä".repeat(900),
-            ..super::Node::default()
-        };
+        let node = super::Node { name: "ä".repeat(900), ..super::Node::default() };
         assert_eq!(node.shown_name().chars().count(), 900);
     }
 }

@@ -74,17 +74,12 @@ fn needs_quotes(text: &str) -> bool {
     let (Some(first), Some(last)) = (text.chars().next(), text.chars().next_back()) else {
         return true;
     };
-    if first.is_whitespace()
-        || last.is_whitespace()
-        || "-&*],?!>|@\"'#%[".contains(first)
-        || last == ':'
-    {
+    if first.is_whitespace() || last.is_whitespace() || "-&*],?!>|@\"'#%[".contains(first) || last == ':' {
         return true;
     }
     let mut before = '\0';
     for c in text.chars() {
-        let breaks =
-            matches!(c, '{' | '}' | '`') || is_control(c) || matches!(c, '\u{2028}' | '\u{2029}');
+        let breaks = matches!(c, '{' | '}' | '`') || is_control(c) || matches!(c, '\u{2028}' | '\u{2029}');
         if breaks || (before == ':' && c.is_whitespace()) || (c == '#' && before.is_whitespace()) {
             return true;
         }
@@ -94,9 +89,7 @@ fn needs_quotes(text: &str) -> bool {
 }
 
 fn is_keyword(text: &str) -> bool {
-    ["y", "n", "yes", "no", "true", "false", "on", "off", "null"]
-        .iter()
-        .any(|word| word.eq_ignore_ascii_case(text))
+    ["y", "n", "yes", "no", "true", "false", "on", "off", "null"].iter().any(|word| word.eq_ignore_ascii_case(text))
 }
 
 /// Whether YAML or a script would take it for a number.
@@ -132,19 +125,9 @@ mod tests {
 
     #[test]
     fn plain_text_stays_plain() {
-        for text in [
-            "Hello, world",
-            "a-b",
-            "a:b",
-            "http://x/#y",
-            "it's",
-            "50%",
-            "say \"x\"",
-            "a[0]",
-            "12a",
-            "nope",
-            "~",
-        ] {
+        for text in
+            ["Hello, world", "a-b", "a:b", "http://x/#y", "it's", "50%", "say \"x\"", "a[0]", "12a", "nope", "~"]
+        {
             assert_eq!(value(text), text);
         }
     }
@@ -152,10 +135,9 @@ mod tests {
     #[test]
     fn what_yaml_would_misread_is_quoted() {
         for text in [
-            "", " a", "a ", "- a", "-", "&a", "*a", "]", ", a", "? a", "!a", "> a", "| a", "@a",
-            "'a'", "# a", "%a", "[a]", "a {b", "b}", "`", "a: b", "a:", "a #b", "y", "N", "yes",
-            "No", "TRUE", "false", "on", "Off", "null", "1", "-1.5", "+3", "1e5", ".5", "0x1F",
-            "0o7", "0b1", "Infinity",
+            "", " a", "a ", "- a", "-", "&a", "*a", "]", ", a", "? a", "!a", "> a", "| a", "@a", "'a'", "# a", "%a",
+            "[a]", "a {b", "b}", "`", "a: b", "a:", "a #b", "y", "N", "yes", "No", "TRUE", "false", "on", "Off",
+            "null", "1", "-1.5", "+3", "1e5", ".5", "0x1F", "0o7", "0b1", "Infinity",
         ] {
             assert_eq!(value(text), format!("\"{text}\""), "{text}");
         }
@@ -164,10 +146,7 @@ mod tests {
     #[test]
     fn values_escape() {
         assert_eq!(value("\"a\\b\""), r#""\"a\\b\"""#);
-        assert_eq!(
-            value("a\u{8}\u{c}\n\r\t\u{1}\u{9f}"),
-            r#""a\b\f\n\r\t\x01\x9f""#
-        );
+        assert_eq!(value("a\u{8}\u{c}\n\r\t\u{1}\u{9f}"), r#""a\b\f\n\r\t\x01\x9f""#);
     }
 
     #[test]
