@@ -31,7 +31,8 @@ impl Driver {
         let options = json!({"binary": bin("ebb-desktop"), "args": words});
         let wanted = json!({"capabilities": {"alwaysMatch": {"webkitgtk:browserOptions": options}}});
         let answer = driver.ask("POST", "/session", &wanted).unwrap();
-        driver.session = answer["sessionId"].as_str().unwrap_or_else(|| panic!("no session: {answer}")).to_owned();
+        let session = answer["sessionId"].as_str().unwrap_or_else(|| panic!("no session: {answer}"));
+        session.clone_into(&mut driver.session);
         driver
     }
 

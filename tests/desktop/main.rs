@@ -19,7 +19,7 @@ use driver::Driver;
 use menu::Menu;
 
 /// Debug builds, a cold WebKit and two cores: a minute is a lot, and only a failure waits for it.
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_mins(1);
 
 #[test]
 fn the_window_shows_a_client_from_its_session_to_its_report() {

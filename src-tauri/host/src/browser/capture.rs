@@ -62,7 +62,7 @@ pub(crate) fn capture(buffers: &Buffers, tab: u32, method: &str, params: &Value)
         }
         "Network.requestWillBeSent" => request(buffers, tab, params),
         "Network.responseReceived" => {
-            buffers.request_response(tab, text(params, "/requestId"), response(params, "/response"))
+            buffers.request_response(tab, text(params, "/requestId"), response(params, "/response"));
         }
         "Network.loadingFinished" => buffers.request_finished(tab, text(params, "/requestId"), milliseconds(params)),
         "Network.loadingFailed" => {

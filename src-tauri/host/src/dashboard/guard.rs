@@ -40,7 +40,7 @@ pub(super) async fn check(State(port): State<u16>, request: Request, next: Next)
         Some(why) => {
             // Once: a page that tries it tries it often.
             REFUSED.call_once(|| {
-                tracing::warn!(why, "a request to the dashboard was refused; further ones are not logged")
+                tracing::warn!(why, "a request to the dashboard was refused; further ones are not logged");
             });
             error(
                 StatusCode::FORBIDDEN,

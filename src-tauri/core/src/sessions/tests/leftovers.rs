@@ -101,3 +101,16 @@ async fn leftovers_keep_the_sweeper_awake_without_sessions() {
     tokio::time::sleep(2 * SECOND).await;
     sea.assert_empty();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_leftover_is_tried_by_one_at_a_time() {
+    let sea = Sea::swept();
+    let (_, session) = sea.full_session().await;
+    sea.browser.script(session.id(), Method::Dispose, Script::Fail);
+    sea.end(&session).await;
+    sea.browser.script(session.id(), Method::Dispose, Script::Slow(2 * SECOND));
+    let tried = tokio::join!(sea.manager.retry_leftovers(), sea.manager.retry_leftovers());
+    assert_eq!(tried, (1, 0));
+    assert_eq!(sea.browser.calls(session.id(), Method::Dispose), 2);
+    sea.assert_empty();
+}
