@@ -1,0 +1,133 @@
+//! The command line: `status`, `sessions`, `end`, `history`, `doctor`.
+
+use std::process::Output;
+
+use serde_json::{Value, json};
+use support::{Calls, Place, Site, TestHost, Via};
+
+struct Said {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+impl Said {
+    fn of(output: &Output) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("text");
+        Self { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
+    }
+
+    fn ok(self) -> Self {
+        assert_eq!((self.code, self.err.as_str()), (Some(0), ""), "{}", self.out);
+        self
+    }
+
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error} in: {}", self.out))
+    }
+}
+
+fn ebb(host: &TestHost, words: &[&str]) -> Said {
+    Said::of(&host.ebb(words).output().unwrap())
+}
+
+#[test]
+fn questions_to_a_running_host() {
+    let (host, site) = (TestHost::start(), Site::start());
+    let empty = ebb(&host, &["status"]).ok();
+    assert!(empty.out.starts_with("No sessions. Nothing is left behind.\n"), "{}", empty.out);
+    assert_eq!(ebb(&host, &["sessions"]).ok().out, "No sessions\n");
+    assert_eq!(ebb(&host, &["history"]).ok().out, "No cleanups\n");
+
+    let mut agent = host.agent(Via::Bridge, "Test Agent");
+    agent.open(&site.url("/ok"));
+    agent.large("text", 100);
+    let named = agent.ok("session_open", json!({"name": "second one"}));
+    let named = named.meta["session"].as_str().unwrap().to_owned();
+    let session = host.control().snapshot().sessions.iter().find(|view| view.name.is_none()).unwrap().id.to_string();
+
+    let status = ebb(&host, &["status"]).ok();
+    assert!(status.out.starts_with("2 sessions hold "), "{}", status.out);
+    for words in [&format!("(pid {})", host.pid()), "clients   1\n", "Chrome/", &format!("socket    {}", host.socket().display())] {
+        assert!(status.out.contains(words), "{words} is not in: {}", status.out);
+    }
+    let view = ebb(&host, &["status", "--json"]).ok().json();
+    assert_eq!((&view["host"]["pid"], view["sessions"].as_array().map(Vec::len)), (&json!(host.pid()), Some(2)), "{view}");
+
+    let sessions = ebb(&host, &["sessions"]).ok();
+    let lines: Vec<&str> = sessions.out.lines().collect();
+    assert!(lines[0].starts_with("SESSION") && lines.len() == 3, "{}", sessions.out);
+    assert!(lines[1].contains(&session[..12]) && lines[1].contains("Test Agent"), "{}", sessions.out);
+    assert!(lines[2].contains(&named[..12]) && lines[2].contains("second one"), "{}", sessions.out);
+    let list = ebb(&host, &["sessions", "--json"]).ok().json();
+    assert_eq!((&list[0]["id"], &list[0]["cursors"], &list[1]["name"]), (&json!(session), &json!(1), &json!("second one")));
+
+    // By a prefix, by a name; what cannot be meant is refused with what to do.
+    for (words, code) in [("ses", "session_unknown"), ("no such name", "session_unknown"), ("ses_", "invalid_arguments")] {
+        let refused = ebb(&host, &["end", words, "--json"]);
+        assert_eq!((refused.code, &refused.json()["error"]["code"]), (Some(1), &json!(code)), "{words}: {}", refused.out);
+        let refused = ebb(&host, &["end", words]);
+        assert!(refused.code == Some(1) && refused.err.starts_with("ebb: ") && refused.err.lines().count() == 2, "{}", refused.err);
+    }
+    let ended = ebb(&host, &["end", &session[..12]]).ok();
+    assert!(ended.out.starts_with(&format!("Session {session} ended in ")), "{}", ended.out);
+    assert!(ended.out.contains("cursors done (1), browser done, state done\nFreed "), "{}", ended.out);
+    let ended = ebb(&host, &["end", "second one", "--json"]).ok().json();
+    assert_eq!((&ended["session"], &ended["outcome"]), (&json!(named), &json!("clean")));
+
+    let history = ebb(&host, &["history"]).ok();
+    let lines: Vec<&str> = history.out.lines().collect();
+    assert!(lines.len() == 3 && lines[0].starts_with("ENDED"), "{}", history.out);
+    assert!(lines[1].contains("second one") && lines[2].contains(&session[..12]), "newest first: {}", history.out);
+    assert!(lines[1].contains("ended by ebb end") && lines[1].contains("Clean, "), "{}", history.out);
+    let page = ebb(&host, &["history", "--limit", "1", "--json"]).ok().json();
+    assert_eq!((page["reports"].as_array().map(Vec::len), &page["more"], &page["totals"]["count"]), (Some(1), &json!(true), &json!(2)));
+    assert_eq!(ebb(&host, &["history", "--reason", "client_died"]).ok().out, "No cleanups\n");
+    let wrong = ebb(&host, &["history", "--reason", "boredom"]);
+    assert!(wrong.code == Some(2) && wrong.err.contains("client_died"), "the reasons are named: {}", wrong.err);
+
+    let doctor = ebb(&host, &["doctor"]);
+    assert_eq!(doctor.code, Some(0), "{}{}", doctor.out, doctor.err);
+    assert!(doctor.out.lines().any(|line| line.starts_with("ok    chromium")), "{}", doctor.out);
+    assert!(doctor.out.lines().any(|line| line.contains("host") && line.contains(&host.pid().to_string())), "{}", doctor.out);
+    let checks = ebb(&host, &["doctor", "--json"]).json();
+    let names: Vec<&str> = checks.as_array().unwrap().iter().filter_map(|check| check["name"].as_str()).collect();
+    assert!(["chromium", "sandbox", "data", "sockets"].iter().all(|name| names.contains(name)), "{names:?}");
+}
+
+#[test]
+fn questions_where_no_host_runs() {
+    let place = Place::new();
+    let ask = |words: &[&str]| Said::of(&place.command("ebb").args(words).output().unwrap());
+    for words in [&["status"][..], &["sessions"], &["history"], &["end", "ses_abcdef"]] {
+        let said = ask(words);
+        assert_eq!((said.code, said.out.as_str()), (Some(1), ""), "{words:?}: {}", said.err);
+        assert!(said.err.starts_with("ebb: Ebb is not running (no socket: "), "{words:?}: {}", said.err);
+        assert!(said.err.contains("`ebb serve`"), "what to do: {}", said.err);
+        let said = ask(&[words, &["--json"]].concat());
+        assert_eq!((said.code, said.err.as_str()), (Some(1), ""), "{words:?}");
+        assert!(said.json()["error"]["message"].as_str().unwrap().starts_with("Ebb is not running"), "{}", said.out);
+    }
+    let doctor = ask(&["doctor"]);
+    assert_eq!(doctor.code, Some(0), "a machine without a running Ebb is well: {}", doctor.out);
+    let doctor = ask(&["doctor", "--browser", "/no/such/browser"]);
+    assert!(doctor.code == Some(1) && doctor.out.contains("FAIL  chromium"), "{}", doctor.out);
+    assert_eq!(procs_names(&place), Vec::<String>::new(), "asking makes no file");
+}
+
+fn procs_names(place: &Place) -> Vec<String> {
+    ["home", "run", "tmp"].iter().flat_map(|part| support::procs::names(&place.path().join(part))).collect()
+}
+
+#[test]
+fn answers_for_people_about_the_program_itself() {
+    let place = Place::new();
+    let ask = |words: &[&str]| Said::of(&place.command("ebb").args(words).output().unwrap());
+    assert_eq!(ask(&["--version"]).ok().out, format!("ebb {}\n", env!("CARGO_PKG_VERSION")));
+    let help = ask(&["--help"]).ok().out;
+    for command in ["connect", "serve", "status", "sessions", "end", "history", "doctor"] {
+        assert!(help.contains(&format!("\n  {command}")), "{help}");
+    }
+    let wrong = ask(&["sesions"]);
+    assert!(wrong.code == Some(2) && wrong.err.contains("sessions"), "{}", wrong.err);
+}

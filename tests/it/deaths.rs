@@ -53,29 +53,6 @@ fn f20_host_killed() {
     next.open("about:blank");
 }
 
-/// The bridge outlives its host: its client is told once what was lost, and goes on with the next host.
-#[test]
-fn f20_host_killed_under_a_bridge() {
-    let mut host = TestHost::start();
-    let mut agent = host.agent(Via::Bridge, "survivor");
-    agent.open("about:blank");
-    let cursor = agent.large("survivor", 100).cursor().to_owned();
-    let call = agent.send("browser_evaluate", json!({"function": "() => new Promise(() => {})"}));
-    wait_for("the call runs", Duration::from_secs(10), || {
-        let running = host.control().sessions_of("survivor")[0].running.clone();
-        running.filter(|call| call.tool == "browser_evaluate").ok_or_else(|| "no call runs".to_owned())
-    });
-    host.kill();
-    let told = agent.answer(call, Duration::from_secs(20)).expect("the bridge answers for a dead host").err();
-    assert!(told.text.contains("died"), "{}", told.text);
-    host.restart();
-    let first = agent.call("browser_tabs", json!({"action": "list"}));
-    eprintln!("the first call after a crash: {}", first.text);
-    let read = agent.call("cursor_read", json!({"cursor": cursor})).err();
-    assert_eq!(read.code(), "cursor_unknown", "{}", read.text);
-    agent.open("about:blank");
-}
-
 #[test]
 fn f24_second_host_refuses_and_names_the_first() {
     let mut scene = Scene::new();

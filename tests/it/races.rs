@@ -95,11 +95,12 @@ fn f32_browser_start_races_with_its_only_user() {
                 let seen = format!("{sessions} sessions, {}, files {files:?}", procs::brief(&more));
                 if sessions == 0 && more.is_empty() && files.is_empty() { Ok(()) } else { Err(seen) }
             });
-            hosts.push((host, agent));
+            // In this order: clients go before their host does.
+            hosts.push((agent, host));
         }
     }
     holds_for("no browser is left", Duration::from_secs(5), || {
-        for (host, _) in &hosts {
+        for (_, host) in &hosts {
             let left = host.chromium();
             if !left.is_empty() {
                 return Err(procs::brief(&left));

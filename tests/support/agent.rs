@@ -53,8 +53,9 @@ pub struct AgentOptions {
     pub folder: Option<PathBuf>,
     /// It says nothing by itself.
     pub silent: bool,
-    /// Its bridge finds the host without being told where.
-    pub unguided: bool,
+    /// The arguments of its bridge; `connect --socket ... --no-start` when left out, for a bridge that
+    /// starts a host by itself would come in a test's way.
+    pub bridge: Option<Vec<String>>,
 }
 
 /// A client process. Dropping it kills it.
@@ -87,14 +88,21 @@ impl Agent {
         if let Some(folder) = &options.folder {
             command.current_dir(folder);
         }
-        match via {
-            Via::Socket => command.arg("--socket").arg(socket),
-            Via::Bridge if options.unguided => command.arg("--bridge").arg(bin("ebb")).arg("-"),
-            Via::Bridge => command.arg("--bridge").arg(bin("ebb")).arg(socket),
-        };
         command.args(["--name", name]).stdin(Stdio::piped()).stdout(Stdio::piped());
         if options.silent {
             command.arg("--silent");
+        }
+        match via {
+            Via::Socket => {
+                command.arg("--socket").arg(socket);
+            }
+            Via::Bridge => {
+                command.arg("--bridge").arg(bin("ebb")).arg("--");
+                match &options.bridge {
+                    Some(arguments) => command.args(arguments),
+                    None => command.arg("connect").arg("--socket").arg(socket).arg("--no-start"),
+                };
+            }
         }
         let mut child = command.spawn().unwrap_or_else(|error| panic!("a client cannot be started: {error}"));
         let out = BufReader::new(child.stdout.take().unwrap());

@@ -1,5 +1,5 @@
-//! `ebb-test-client (--socket PATH | --bridge EBB PATH) --name NAME [--silent]`: a client whose process a
-//! test can kill at any moment.
+//! `ebb-test-client (--socket PATH | --bridge EBB) --name NAME [--silent] [-- ARGUMENTS OF EBB]`: a client whose
+//! process a test can kill at any moment.
 //!
 //! Its standard input is a script of JSON lines: `{"id":1,"call":"browser_tabs","args":{...}}`, `{"raw":"..."}`
 //! (bytes as they are), `{"do":"initialized"}`, `{"do":"half_close"}`, `{"do":"close"}` (closes the connection
@@ -60,11 +60,8 @@ fn main() {
             (Up::Socket(stream.try_clone().unwrap()), Box::new(stream))
         }
         None => {
-            let mut bridge = Command::new(after("--bridge", 1).expect("--socket PATH or --bridge EBB PATH is given"));
-            bridge.arg("connect");
-            if let Some(socket) = after("--bridge", 2).filter(|socket| socket != "-") {
-                bridge.args(["--socket", &socket]);
-            }
+            let mut bridge = Command::new(after("--bridge", 1).expect("--socket PATH or --bridge EBB is given"));
+            bridge.args(arguments.iter().skip_while(|word| *word != "--").skip(1));
             let mut bridge = bridge.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the bridge starts");
             let ends = (Up::Pipe(bridge.stdin.take()), bridge.stdout.take().unwrap());
             // The one who started it waits for it.

@@ -112,7 +112,13 @@ mod tests {
 
     #[test]
     fn foreign_text_is_no_id() {
-        for text in ["", "ses_", "cur_aaaaaaaaaaaaaaaaaaaaaaaaaa", "ses_AAAAAAAAAAAAAAAAAAAAAAAAAA", "ses_../../../../etc/passwd000"] {
+        for text in [
+            "",
+            "ses_",
+            "cur_aaaaaaaaaaaaaaaaaaaaaaaaaa",
+            "ses_AAAAAAAAAAAAAAAAAAAAAAAAAA",
+            "ses_../../../../etc/passwd000",
+        ] {
             assert_eq!(SessionId::parse(text), None, "{text}");
         }
     }

@@ -2,7 +2,12 @@
 
 use async_trait::async_trait;
 
-use crate::{Result, cleanup::Rung, ids::SessionId, view::{HeldView, TabView}};
+use crate::{
+    Result,
+    cleanup::Rung,
+    ids::SessionId,
+    view::{HeldView, TabView},
+};
 
 /// What disposing of a session's browser side did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

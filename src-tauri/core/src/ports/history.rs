@@ -2,7 +2,11 @@
 
 use time::OffsetDateTime;
 
-use crate::{cleanup::{CleanupReport, Leftover}, ids::{LeftoverId, SessionId}, view::ClientView};
+use crate::{
+    cleanup::{CleanupReport, Leftover},
+    ids::{LeftoverId, SessionId},
+    view::ClientView,
+};
 
 /// A session that is open, as a restart must know it.
 #[derive(Debug, Clone, PartialEq)]

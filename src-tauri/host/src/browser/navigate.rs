@@ -2,13 +2,22 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chromiumoxide::cdp::browser_protocol::page::NavigateParams;
+use chromiumoxide::cdp::{
+    browser_protocol::page::NavigateParams,
+    js_protocol::runtime::{EvaluateParams, TerminateExecutionParams},
+};
 use ebb_core::{Code, Error, Result};
 
 use super::tab::Tab;
 
 /// After the document's content is there, its `load` may take this much longer.
 const LOAD_GRACE: Duration = Duration::from_secs(5);
+
+/// A page that has not made way for the next one after this long is asked whether it still answers.
+const STUCK: Duration = Duration::from_secs(2);
+
+/// How long it may take to answer that.
+const ANSWER: Duration = Duration::from_secs(1);
 
 /// The address that was meant: without a scheme it is `https://`, for localhost `http://`.
 ///
@@ -88,6 +97,12 @@ pub(crate) async fn navigate(tab: &Arc<Tab>, address: &str, deadline: Duration) 
         tab.until(LOAD_GRACE, |state| state.crashed || state.loader != loader || state.lifecycle.loaded).await;
         Ok(())
     };
+    let navigation = async {
+        tokio::select! {
+            done = navigation => done,
+            never = stop_spinning(tab) => match never {},
+        }
+    };
     tokio::time::timeout(deadline, tab.unless_modal(navigation)).await.unwrap_or_else(|_| {
         Err(Error::new(
             Code::Timeout,
@@ -95,6 +110,24 @@ pub(crate) async fn navigate(tab: &Arc<Tab>, address: &str, deadline: Duration) 
         )
         .next("Take a snapshot of what is there, or navigate again."))
     })
+}
+
+/// Stops the script of a page that computes for ever: the next page needs its main thread. A page that
+/// answers is left alone, however long the server of the next one takes.
+async fn stop_spinning(tab: &Arc<Tab>) -> std::convert::Infallible {
+    let commits = tab.peek(|state| state.commits);
+    loop {
+        tokio::time::sleep(STUCK).await;
+        if tab.peek(|state| state.commits != commits) {
+            break;
+        }
+        let answer = tab.call_within(&EvaluateParams::new("0"), ANSWER).await;
+        if answer.is_err_and(|error| error.code == Code::Timeout) && tab.peek(|state| state.commits == commits) {
+            tracing::debug!(tab = tab.number, "a page that spins is stopped for the next one");
+            drop(tab.call_within(&TerminateExecutionParams::default(), ANSWER).await);
+        }
+    }
+    std::future::pending().await
 }
 
 #[cfg(test)]
