@@ -72,7 +72,9 @@ pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Role, S
 
 fn route(word: &OsString) -> Result<String, String> {
     let text = word.to_str().unwrap_or_default();
-    is_route(text).then(|| text.to_owned()).ok_or_else(|| "--route takes a place in the dashboard, such as #/history".to_owned())
+    is_route(text)
+        .then(|| text.to_owned())
+        .ok_or_else(|| "--route takes a place in the dashboard, such as #/history".to_owned())
 }
 
 /// A route is a place inside the dashboard, and can be nothing else: no address, no script.

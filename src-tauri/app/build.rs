@@ -2,7 +2,8 @@
 use std::{fs, path::Path};
 
 /// What the window shows when somebody built the app without building the dashboard first.
-const PLACEHOLDER: &str = "<!doctype html><title>Ebb</title><p>The dashboard was not built. Run <code>cargo xtask run</code>.</p>";
+const PLACEHOLDER: &str =
+    "<!doctype html><title>Ebb</title><p>The dashboard was not built. Run <code>cargo xtask run</code>.</p>";
 
 fn main() {
     let dist = Path::new("ui/dist");

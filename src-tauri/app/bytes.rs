@@ -29,7 +29,8 @@ mod tests {
 
     #[test]
     fn numbers_read_as_in_the_dashboard() {
-        let cases = [(0, "0 MB"), (12_400, "12 kB"), (31_200_000, "31.2 MB"), (184_300_000, "184 MB"), (1_000_000_000, "1 GB")];
+        let cases =
+            [(0, "0 MB"), (12_400, "12 kB"), (31_200_000, "31.2 MB"), (184_300_000, "184 MB"), (1_000_000_000, "1 GB")];
         for (value, text) in cases {
             assert_eq!(bytes(value), text);
         }

@@ -55,7 +55,13 @@ pub(crate) fn run(args: HostArgs) -> Result<ExitCode> {
     };
     let stop = signals::stop(&tasks)?;
     let HostArgs { background, paths: options, browser, no_sandbox } = args;
-    let hosting = Hosting { paths: options, control_sock: paths.control_sock.clone(), browser, no_sandbox, window: Arc::clone(&window) };
+    let hosting = Hosting {
+        paths: options,
+        control_sock: paths.control_sock.clone(),
+        browser,
+        no_sandbox,
+        window: Arc::clone(&window),
+    };
     let seat = runtime.block_on(Box::pin(first_seat(&hosting)))?;
     if background && seat.is_attached() {
         // An `ebb serve` is there; nobody asked for a tray.

@@ -57,8 +57,18 @@ pub(crate) fn has_tray_host() -> bool {
     let question = ("org.kde.StatusNotifierWatcher",).to_variant();
     let (name, path) = ("org.freedesktop.DBus", "/org/freedesktop/DBus");
     let answer = VariantTy::new("(b)").ok();
-    bus.call_sync(Some(name), path, name, "NameHasOwner", Some(&question), answer, DBusCallFlags::NONE, WAIT_MS, Cancellable::NONE)
-        .is_ok_and(|answer| answer.get::<(bool,)>() == Some((true,)))
+    bus.call_sync(
+        Some(name),
+        path,
+        name,
+        "NameHasOwner",
+        Some(&question),
+        answer,
+        DBusCallFlags::NONE,
+        WAIT_MS,
+        Cancellable::NONE,
+    )
+    .is_ok_and(|answer| answer.get::<(bool,)>() == Some((true,)))
 }
 
 #[cfg(not(target_os = "linux"))]

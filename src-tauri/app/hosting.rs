@@ -3,11 +3,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use ebb_core::{Code, Result, settings::Settings};
-use ebb_host::{
-    Host, HostOptions, ShowWindow,
-    control::client::Client,
-    paths::PathOptions,
-};
+use ebb_host::{Host, HostOptions, ShowWindow, control::client::Client, paths::PathOptions};
 
 use crate::{control::ControlClient, window::Window};
 

@@ -18,7 +18,9 @@ const WAIT: (Duration, Duration) = (Duration::from_millis(200), Duration::from_s
 #[serde(untagged)]
 pub(crate) enum Message {
     /// First, and after every gap.
-    Picture { snapshot: Box<Snapshot> },
+    Picture {
+        snapshot: Box<Snapshot>,
+    },
     Event(Numbered),
     State(State),
 }
@@ -43,7 +45,12 @@ pub(crate) struct Link {
 
 impl Link {
     pub(crate) fn new(control_sock: PathBuf) -> Arc<Self> {
-        Arc::new(Self { control_sock, client: Mutex::default(), watching: parking_lot::Mutex::default(), tasks: TaskTracker::new() })
+        Arc::new(Self {
+            control_sock,
+            client: Mutex::default(),
+            watching: parking_lot::Mutex::default(),
+            tasks: TaskTracker::new(),
+        })
     }
 
     /// What the page asks for, as the page: it cannot speak for the tray or the command line.

@@ -44,7 +44,8 @@ enum Wanted<'a> {
 impl LiveMenu {
     pub(crate) fn new(app: &AppHandle) -> Result<Self> {
         let status = MenuItem::new(app, "Starting…", false, None::<&str>)?;
-        let accept = CheckMenuItem::with_id(app, Click::Accept.id(), "Accept new sessions", false, false, None::<&str>)?;
+        let accept =
+            CheckMenuItem::with_id(app, Click::Accept.id(), "Accept new sessions", false, false, None::<&str>)?;
         let autostart = autostart::is_on()
             .map(|on| CheckMenuItem::with_id(app, Click::Autostart.id(), "Start at login", true, on, None::<&str>))
             .transpose()?;
@@ -74,7 +75,11 @@ impl LiveMenu {
     /// The order of sessions never changes, so that what is wanted comes in the order of what is there.
     fn show_entries(&mut self, wanted: &[Wanted<'_>]) -> Result<()> {
         for (at, want) in wanted.iter().enumerate() {
-            while self.entries.get(at).is_some_and(|entry| !entry.is(want) && !wanted.iter().any(|later| entry.is(later))) {
+            while self
+                .entries
+                .get(at)
+                .is_some_and(|entry| !entry.is(want) && !wanted.iter().any(|later| entry.is(later)))
+            {
                 self.remove(at)?;
             }
             match self.entries.get_mut(at) {

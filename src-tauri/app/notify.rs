@@ -85,8 +85,12 @@ async fn show(notice: Notice, count: usize) {
 
 fn texts(notice: Notice, count: usize) -> (String, &'static str) {
     match notice {
-        Notice::Problem => (format!("{} had problems", plural(count, "cleanup")), "Open the dashboard to see what is left."),
-        Notice::KeepsRunning => ("Ebb keeps running".to_owned(), "Open it again from the app menu; Quit is in the sidebar."),
+        Notice::Problem => {
+            (format!("{} had problems", plural(count, "cleanup")), "Open the dashboard to see what is left.")
+        }
+        Notice::KeepsRunning => {
+            ("Ebb keeps running".to_owned(), "Open it again from the app menu; Quit is in the sidebar.")
+        }
     }
 }
 

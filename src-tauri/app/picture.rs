@@ -61,14 +61,19 @@ impl Picture {
             (0, 0) => Mark::Empty,
             (0, _) => Mark::Active,
         };
-        let status = if live == 0 { "No sessions".to_owned() } else { format!("{} · {} held", plural(live, "session"), bytes(held)) };
+        let status = if live == 0 {
+            "No sessions".to_owned()
+        } else {
+            format!("{} · {} held", plural(live, "session"), bytes(held))
+        };
         Self {
             mark,
             status,
             live,
             sessions: shown.into_iter().map(Row::of).collect(),
             more: (live > SHOWN).then(|| format!("{} more…", live - SHOWN)),
-            attention: (left > 0).then(|| format!("{} need{} attention…", plural(left, "cleanup"), if left == 1 { "s" } else { "" })),
+            attention: (left > 0)
+                .then(|| format!("{} need{} attention…", plural(left, "cleanup"), if left == 1 { "s" } else { "" })),
             accepting: Some(snapshot.host.accepting),
         }
     }

@@ -45,13 +45,17 @@ impl Window {
             return Ok(());
         }
         let child = self.start(route).map_err(|error| {
-            Error::new(Code::Internal, format!("the window cannot be started: {error}")).next("Run `ebb serve --dashboard` instead")
+            Error::new(Code::Internal, format!("the window cannot be started: {error}"))
+                .next("Run `ebb serve --dashboard` instead")
         })?;
         drop(self.children.spawn_on(self.follow_child(child), &self.runtime));
         Ok(())
     }
 
-    #[expect(clippy::disallowed_methods, reason = "the window may outlive a host that crashed, and shows that it reconnects")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the window may outlive a host that crashed, and shows that it reconnects"
+    )]
     fn start(&self, route: Option<String>) -> io::Result<Child> {
         let mut command = std::process::Command::new(&self.program);
         command.arg("window");

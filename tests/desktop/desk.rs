@@ -80,7 +80,8 @@ impl Desk {
     fn serve(&mut self, name: &str, words: &[&str]) -> String {
         let mut command = self.program(name);
         command.args(words).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut child = command.spawn().unwrap_or_else(|error| panic!("{name}: {error}; `cargo xtask setup` installs it"));
+        let mut child =
+            command.spawn().unwrap_or_else(|error| panic!("{name}: {error}; `cargo xtask setup` installs it"));
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         self.servers.push(child);
@@ -95,7 +96,8 @@ impl Desk {
         fs::write(folder.join("xfce4-panel.xml"), PANEL).unwrap();
         let mut command = self.program("xfce4-panel");
         command.arg("--disable-wm-check").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let panel = command.spawn().unwrap_or_else(|error| panic!("xfce4-panel: {error}; `cargo xtask setup` installs it"));
+        let panel =
+            command.spawn().unwrap_or_else(|error| panic!("xfce4-panel: {error}; `cargo xtask setup` installs it"));
         self.servers.push(panel);
     }
 
@@ -107,7 +109,9 @@ impl Desk {
         self.app = Some(command.spawn().unwrap());
         // A socket of a host that was killed is there, but nobody listens.
         let socket = self.mcp_socket();
-        wait_for("ebb-desktop listens", SOON, || UnixStream::connect(&socket).map(drop).map_err(|error| error.to_string()));
+        wait_for("ebb-desktop listens", SOON, || {
+            UnixStream::connect(&socket).map(drop).map_err(|error| error.to_string())
+        });
     }
 
     /// Runs the program to its end.

@@ -25,9 +25,12 @@ impl Driver {
         let mut command = desk.program("WebKitWebDriver");
         command.arg(format!("--port={port}")).env("TAURI_WEBVIEW_AUTOMATION", "true");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let process = command.spawn().unwrap_or_else(|error| panic!("WebKitWebDriver: {error}; `cargo xtask setup` installs it"));
+        let process =
+            command.spawn().unwrap_or_else(|error| panic!("WebKitWebDriver: {error}; `cargo xtask setup` installs it"));
         let mut driver = Self { process, port, session: String::new() };
-        wait_for("WebKitWebDriver listens", SOON, || TcpStream::connect(("127.0.0.1", port)).map(drop).map_err(|error| error.to_string()));
+        wait_for("WebKitWebDriver listens", SOON, || {
+            TcpStream::connect(("127.0.0.1", port)).map(drop).map_err(|error| error.to_string())
+        });
         let options = json!({"binary": bin("ebb-desktop"), "args": words});
         let wanted = json!({"capabilities": {"alwaysMatch": {"webkitgtk:browserOptions": options}}});
         let answer = driver.ask("POST", "/session", &wanted).unwrap();
@@ -48,7 +51,8 @@ impl Driver {
     /// Waits until a row of a table is as it should be.
     pub(crate) fn has_row(&self, what: &str, deadline: Duration, is_it: impl Fn(&str) -> bool) {
         wait_for(&format!("the window shows {what}"), deadline, || {
-            let rows = self.run("return [...document.querySelectorAll('tr, [role=row]')].map((row) => row.innerText)")?;
+            let rows =
+                self.run("return [...document.querySelectorAll('tr, [role=row]')].map((row) => row.innerText)")?;
             let found = rows.as_array().is_some_and(|rows| rows.iter().filter_map(Value::as_str).any(&is_it));
             if found { Ok(()) } else { Err(rows.to_string()) }
         });
@@ -82,7 +86,9 @@ impl Driver {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).map_err(said)?;
         stream.set_read_timeout(Some(SOON)).map_err(said)?;
         let length = body.len();
-        let head = format!("{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n");
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+        );
         stream.write_all(format!("{head}{body}").as_bytes()).map_err(said)?;
         let mut answer = BufReader::new(stream);
         let mut length = 0;

@@ -35,7 +35,9 @@ fn the_window_shows_a_client_from_its_session_to_its_report() {
     window.screenshot("desktop-live");
 
     agent.kill();
-    window.has_row("its report", SOON, |row| row.contains("Shopping Agent") && row.contains("Ended") && row.contains("View report"));
+    window.has_row("its report", SOON, |row| {
+        row.contains("Shopping Agent") && row.contains("Ended") && row.contains("View report")
+    });
     window.shows("Nothing is left behind.", SOON);
     window.screenshot("desktop-ended");
 
@@ -87,7 +89,11 @@ fn a_second_start_shows_the_window_of_the_first_and_quitting_takes_it_along() {
     assert!(desk.run(&["window", "--route", "#/history"]).success());
     assert_eq!(desk.windows(), 1);
     desk.stop();
-    wait_for("the window ends with its host", SOON, || if desk.has_window() { Err("it runs".to_owned()) } else { Ok(()) });
+    wait_for(
+        "the window ends with its host",
+        SOON,
+        || if desk.has_window() { Err("it runs".to_owned()) } else { Ok(()) },
+    );
 }
 
 #[test]

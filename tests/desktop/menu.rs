@@ -26,7 +26,11 @@ impl<'a> Menu<'a> {
     /// Waits until the icon is registered with the panel.
     pub(crate) fn find(desk: &'a Desk, deadline: Duration) -> Self {
         wait_for("the tray icon is registered", deadline, || {
-            let words = ["org.freedesktop.DBus.Properties.Get", &format!("string:{WATCHER}"), "string:RegisteredStatusNotifierItems"];
+            let words = [
+                "org.freedesktop.DBus.Properties.Get",
+                &format!("string:{WATCHER}"),
+                "string:RegisteredStatusNotifierItems",
+            ];
             let items = send(desk, WATCHER, "/StatusNotifierWatcher", &words)?;
             let item = items.split('"').find(|part| part.contains("tray_app_ebb")).ok_or_else(|| items.clone())?;
             let (owner, path) = item.split_once('/').ok_or("no path")?;

@@ -48,11 +48,20 @@ fn questions_to_a_running_host() {
 
     let status = ebb(&host, &["status"]).ok();
     assert!(status.out.starts_with("2 sessions hold "), "{}", status.out);
-    for words in [&format!("(pid {})", host.pid()), "clients   1\n", "Chrome/", &format!("socket    {}", host.socket().display())] {
+    for words in [
+        &format!("(pid {})", host.pid()),
+        "clients   1\n",
+        "Chrome/",
+        &format!("socket    {}", host.socket().display()),
+    ] {
         assert!(status.out.contains(words), "{words} is not in: {}", status.out);
     }
     let view = ebb(&host, &["status", "--json"]).ok().json();
-    assert_eq!((&view["host"]["pid"], view["sessions"].as_array().map(Vec::len)), (&json!(host.pid()), Some(2)), "{view}");
+    assert_eq!(
+        (&view["host"]["pid"], view["sessions"].as_array().map(Vec::len)),
+        (&json!(host.pid()), Some(2)),
+        "{view}"
+    );
 
     let sessions = ebb(&host, &["sessions"]).ok();
     let lines: Vec<&str> = sessions.out.lines().collect();
@@ -60,14 +69,28 @@ fn questions_to_a_running_host() {
     assert!(lines[1].contains(&session[..12]) && lines[1].contains("Test Agent"), "{}", sessions.out);
     assert!(lines[2].contains(&named[..12]) && lines[2].contains("second one"), "{}", sessions.out);
     let list = ebb(&host, &["sessions", "--json"]).ok().json();
-    assert_eq!((&list[0]["id"], &list[0]["cursors"], &list[1]["name"]), (&json!(session), &json!(1), &json!("second one")));
+    assert_eq!(
+        (&list[0]["id"], &list[0]["cursors"], &list[1]["name"]),
+        (&json!(session), &json!(1), &json!("second one"))
+    );
 
     // By a prefix, by a name; what cannot be meant is refused with what to do.
-    for (words, code) in [("ses", "session_unknown"), ("no such name", "session_unknown"), ("ses_", "invalid_arguments")] {
+    for (words, code) in
+        [("ses", "session_unknown"), ("no such name", "session_unknown"), ("ses_", "invalid_arguments")]
+    {
         let refused = ebb(&host, &["end", words, "--json"]);
-        assert_eq!((refused.code, &refused.json()["error"]["code"]), (Some(1), &json!(code)), "{words}: {}", refused.out);
+        assert_eq!(
+            (refused.code, &refused.json()["error"]["code"]),
+            (Some(1), &json!(code)),
+            "{words}: {}",
+            refused.out
+        );
         let refused = ebb(&host, &["end", words]);
-        assert!(refused.code == Some(1) && refused.err.starts_with("ebb: ") && refused.err.lines().count() == 2, "{}", refused.err);
+        assert!(
+            refused.code == Some(1) && refused.err.starts_with("ebb: ") && refused.err.lines().count() == 2,
+            "{}",
+            refused.err
+        );
     }
     let ended = ebb(&host, &["end", &session[..12]]).ok();
     assert!(ended.out.starts_with(&format!("Session {session} ended in ")), "{}", ended.out);
@@ -81,7 +104,10 @@ fn questions_to_a_running_host() {
     assert!(lines[1].contains("second one") && lines[2].contains(&session[..12]), "newest first: {}", history.out);
     assert!(lines[1].contains("ended by ebb end") && lines[1].contains("Clean, "), "{}", history.out);
     let page = ebb(&host, &["history", "--limit", "1", "--json"]).ok().json();
-    assert_eq!((page["reports"].as_array().map(Vec::len), &page["more"], &page["totals"]["count"]), (Some(1), &json!(true), &json!(2)));
+    assert_eq!(
+        (page["reports"].as_array().map(Vec::len), &page["more"], &page["totals"]["count"]),
+        (Some(1), &json!(true), &json!(2))
+    );
     assert_eq!(ebb(&host, &["history", "--reason", "client_died"]).ok().out, "No cleanups\n");
     let wrong = ebb(&host, &["history", "--reason", "boredom"]);
     assert!(wrong.code == Some(2) && wrong.err.contains("client_died"), "the reasons are named: {}", wrong.err);
@@ -89,7 +115,11 @@ fn questions_to_a_running_host() {
     let doctor = ebb(&host, &["doctor"]);
     assert_eq!(doctor.code, Some(0), "{}{}", doctor.out, doctor.err);
     assert!(doctor.out.lines().any(|line| line.starts_with("ok    chromium")), "{}", doctor.out);
-    assert!(doctor.out.lines().any(|line| line.contains("host") && line.contains(&host.pid().to_string())), "{}", doctor.out);
+    assert!(
+        doctor.out.lines().any(|line| line.contains("host") && line.contains(&host.pid().to_string())),
+        "{}",
+        doctor.out
+    );
     let checks = ebb(&host, &["doctor", "--json"]).json();
     let names: Vec<&str> = checks.as_array().unwrap().iter().filter_map(|check| check["name"].as_str()).collect();
     assert!(["chromium", "sandbox", "data", "sockets"].iter().all(|name| names.contains(name)), "{names:?}");

@@ -16,9 +16,16 @@ use support::{Agent, AgentOptions, Calls, Control, Place, TestHost, Via, ms, pro
 fn six(place: &Place) -> Vec<(String, String)> {
     let path = std::env::var("PATH").unwrap();
     let home = place.home().display().to_string();
-    [("HOME", home.as_str()), ("LOGNAME", "somebody"), ("PATH", &path), ("SHELL", "/bin/sh"), ("TERM", "dumb"), ("USER", "somebody")]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .to_vec()
+    [
+        ("HOME", home.as_str()),
+        ("LOGNAME", "somebody"),
+        ("PATH", &path),
+        ("SHELL", "/bin/sh"),
+        ("TERM", "dumb"),
+        ("USER", "somebody"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .to_vec()
 }
 
 /// Clients whose bridge knows nothing but these six.
@@ -187,12 +194,21 @@ fn after_an_orderly_quit_nothing_is_started() {
     record("quit with a running call", took, Duration::from_secs(3));
     assert!(status.success(), "{status}");
     let told = agent.answer(call, Duration::from_secs(10)).expect("an answer").err();
-    assert!(told.text.contains("Ebb is stopping") || told.text.contains("Ebb stopped") || told.text.contains("quit by the user"), "{}", told.text);
+    assert!(
+        told.text.contains("Ebb is stopping")
+            || told.text.contains("Ebb stopped")
+            || told.text.contains("quit by the user"),
+        "{}",
+        told.text
+    );
     agent.ended(Duration::from_secs(10));
     assert_eq!(hosts(host.place()), Vec::new());
     assert_eq!(host.chromium(), Vec::new());
     let rows = host.rows();
-    assert_eq!((rows.reports(&session), rows.reason(&session).as_deref(), rows.is_open(&session)), (1, Some("shutdown"), false));
+    assert_eq!(
+        (rows.reports(&session), rows.reason(&session).as_deref(), rows.is_open(&session)),
+        (1, Some("shutdown"), false)
+    );
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::{
 
 use ebb_core::cleanup::{Outcome, Reason};
 use serde_json::json;
-use support::{Agent, Calls, Lost, Scene, SLOW, TestHost, Via, ms, procs, record, wait_for, within};
+use support::{Agent, Calls, Lost, SLOW, Scene, TestHost, Via, ms, procs, record, wait_for, within};
 
 /// The host is killed with pages open: its Chromium ends at once, the next start reports what was open.
 #[test]
@@ -21,7 +21,8 @@ fn f20_host_killed() {
     }
     let mut direct = host.client("direct");
     direct.ok("session_open", json!({"name": "second"}));
-    let sessions: Vec<String> = host.control().snapshot().sessions.iter().map(|session| session.id.to_string()).collect();
+    let sessions: Vec<String> =
+        host.control().snapshot().sessions.iter().map(|session| session.id.to_string()).collect();
     assert_eq!(sessions.len(), 3);
     let rows = host.rows();
     wait_for("the rows of open sessions are written", Duration::from_secs(5), || {
@@ -135,7 +136,14 @@ fn f26_browser_killed() {
     // From here on the client goes as any other; only what belongs to the new browser may be new.
     let sessions = [session];
     let began = agent.kill();
-    scene.sessions_go(&Lost { what: "f26", began, limit: ms(500), sessions: &sessions, reason: "client_died", by: None });
+    scene.sessions_go(&Lost {
+        what: "f26",
+        began,
+        limit: ms(500),
+        sessions: &sessions,
+        reason: "client_died",
+        by: None,
+    });
     scene.bystander.assert_untouched(&scene.control);
     assert_eq!(scene.control.reports_of(&sessions[0])[0].outcome, Outcome::Clean);
     assert_eq!(scene.host.run_folders().len(), 1, "the dead browser's folder is gone");
@@ -163,7 +171,8 @@ fn f27_renderer_killed() {
 
 /// The process of the victim's page: the one that a spinning script keeps busy.
 fn victims_renderer(scene: &Scene, agent: &mut Agent) -> u32 {
-    let pages: Vec<_> = scene.host.renderers().into_iter().filter(|page| !scene.base.renderers.contains(page)).collect();
+    let pages: Vec<_> =
+        scene.host.renderers().into_iter().filter(|page| !scene.base.renderers.contains(page)).collect();
     let times = || pages.iter().map(|page| cpu_ticks(page.pid)).collect::<Vec<_>>();
     let before = times();
     agent.evaluate("() => { const end = Date.now() + 300; while (Date.now() < end); return 1; }");
@@ -175,7 +184,8 @@ fn victims_renderer(scene: &Scene, agent: &mut Agent) -> u32 {
 fn cpu_ticks(pid: u32) -> u64 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let after = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-    let fields: Vec<u64> = after.split_ascii_whitespace().skip(11).take(2).map(|field| field.parse().unwrap()).collect();
+    let fields: Vec<u64> =
+        after.split_ascii_whitespace().skip(11).take(2).map(|field| field.parse().unwrap()).collect();
     fields.iter().sum()
 }
 
@@ -192,7 +202,14 @@ fn f28_frozen_browser_and_the_client_goes() {
     let began = Instant::now();
     agent.close();
     let sessions = [session];
-    let lost = Lost { what: "f28 close", began, limit: Duration::from_secs(5), sessions: &sessions, reason: "disconnected", by: None };
+    let lost = Lost {
+        what: "f28 close",
+        began,
+        limit: Duration::from_secs(5),
+        sessions: &sessions,
+        reason: "disconnected",
+        by: None,
+    };
     scene.sessions_go(&lost);
     within("f28 close: chromium", began, Duration::from_secs(5), || {
         let left: Vec<_> = chromium.iter().filter(|process| process.runs()).collect();
@@ -258,5 +275,12 @@ fn f29_spinning_page() {
     agent.evaluate("() => { setTimeout(() => { while (true); }, 0); return 1; }");
     let sessions = [session];
     let began = agent.kill();
-    scene.gone(&Lost { what: "f29", began, limit: Duration::from_secs(5), sessions: &sessions, reason: "client_died", by: None });
+    scene.gone(&Lost {
+        what: "f29",
+        began,
+        limit: Duration::from_secs(5),
+        sessions: &sessions,
+        reason: "client_died",
+        by: None,
+    });
 }

@@ -6,7 +6,9 @@ use std::{
 };
 
 use serde_json::json;
-use support::{Agent, AgentOptions, Calls, Client, Lost, Scene, TestHost, Via, holds_for, ms, procs, record, wait_for, within};
+use support::{
+    Agent, AgentOptions, Calls, Client, Lost, Scene, TestHost, Via, holds_for, ms, procs, record, wait_for, within,
+};
 
 /// A client with a page, a cursor and console messages.
 fn busy(scene: &Scene, via: Via) -> (Agent, String) {
@@ -36,7 +38,8 @@ fn f01_clean_close(via: Via) {
     });
     scene.base.processes.extend(scene.host.processes().into_iter().filter(|process| process.pid == agent.pid()));
     let sessions = [session];
-    let reports = scene.gone(&Lost { what: &what, began, limit: ms(500), sessions: &sessions, reason: "disconnected", by: None });
+    let reports =
+        scene.gone(&Lost { what: &what, began, limit: ms(500), sessions: &sessions, reason: "disconnected", by: None });
     let freed = &reports[0].freed;
     assert_eq!((freed.tabs, freed.cursors), (1, 1), "{freed:?}");
     assert!(freed.cursor_bytes > 100 * 1024 && freed.devtools_bytes > 0, "{freed:?}");
@@ -59,7 +62,8 @@ fn f02_killed_after_a_page(via: Via) {
     let began = agent.kill();
     let what = format!("f02 {}", via.name());
     let sessions = [session];
-    let reports = scene.gone(&Lost { what: &what, began, limit: ms(500), sessions: &sessions, reason: "client_died", by: None });
+    let reports =
+        scene.gone(&Lost { what: &what, began, limit: ms(500), sessions: &sessions, reason: "client_died", by: None });
     assert_eq!((reports[0].freed.tabs, reports[0].freed.cursors), (1, 1), "{:?}", reports[0].freed);
 }
 
@@ -84,7 +88,14 @@ fn f02_killed_bridge_of_a_living_client() {
     agent.ended(Duration::from_secs(10));
     scene.base.processes.extend(scene.host.processes().into_iter().filter(|process| process.pid == agent.pid()));
     let sessions = [session];
-    scene.gone(&Lost { what: "f02 bridge only", began, limit: ms(500), sessions: &sessions, reason: "client_died", by: None });
+    scene.gone(&Lost {
+        what: "f02 bridge only",
+        began,
+        limit: ms(500),
+        sessions: &sessions,
+        reason: "client_died",
+        by: None,
+    });
 }
 
 fn f07_killed_during_a_hanging_navigation(via: Via) {
@@ -184,7 +195,14 @@ fn f08_killed_while_its_context_is_made_beside_a_bystander() {
         sleep(ms(delay));
         began = agent.kill();
     }
-    scene.gone(&Lost { what: "f08 context", began, limit: ms(2_000), sessions: &sessions, reason: "client_died", by: None });
+    scene.gone(&Lost {
+        what: "f08 context",
+        began,
+        limit: ms(2_000),
+        sessions: &sessions,
+        reason: "client_died",
+        by: None,
+    });
 }
 
 fn f10_half_close(via: Via) {
@@ -222,7 +240,8 @@ fn f11_connect_and_say_nothing() {
     let mut scene = Scene::new();
     let before = scene.control.snapshot().clients.len();
     let began = Instant::now();
-    let mut silent: Vec<Client> = (0..5).map(|n| Client::silent(&scene.host.socket(), &format!("silent {n}"))).collect();
+    let mut silent: Vec<Client> =
+        (0..5).map(|n| Client::silent(&scene.host.socket(), &format!("silent {n}"))).collect();
     // It counts in no cap, not even while it may still speak.
     assert_eq!(scene.control.snapshot().clients.len(), before);
     for client in &mut silent {
@@ -261,10 +280,18 @@ fn f12_half_a_line_then_death() {
     }
     wait_for("no client is left", Duration::from_secs(5), || {
         let (clients, left) = (scene.control.snapshot().clients.len(), scene.more_processes());
-        if clients == before && left.is_empty() { Ok(()) } else { Err(format!("{clients} clients, {}", procs::brief(&left))) }
+        if clients == before && left.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("{clients} clients, {}", procs::brief(&left)))
+        }
     });
     let history = scene.control.history(ebb_host::control::HistoryQuery::default());
-    assert_eq!((scene.control.snapshot().sessions.len(), history.reports.len()), (1, 0), "only the bystander ever had one");
+    assert_eq!(
+        (scene.control.snapshot().sessions.len(), history.reports.len()),
+        (1, 0),
+        "only the bystander ever had one"
+    );
     scene.bystander.assert_untouched(&scene.control);
     scene.settled("f12");
 }

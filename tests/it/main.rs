@@ -6,14 +6,14 @@
 
 /// The dashboard's TypeScript types are those of Rust.
 mod bindings;
-/// Every way a client can go: closed, half closed, killed while idle, while a page hangs, while its browser is born.
-mod disconnects;
 /// The command line against a running host, and without one.
 mod cli;
 /// `ebb connect` where no host runs: it starts exactly one, from next to no environment.
 mod connect;
 /// The host or the browser dies, freezes or spins.
 mod deaths;
+/// Every way a client can go: closed, half closed, killed while idle, while a page hangs, while its browser is born.
+mod disconnects;
 /// Two ends of one session at the same moment.
 mod races;
 /// The two promises of the assignment: nothing of a gone client can be read, and nobody else loses anything.

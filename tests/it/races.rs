@@ -64,7 +64,10 @@ fn f14_end_and_disconnect_at_once() {
     }
     eprintln!("f14: {reasons:?}");
     assert_eq!(sessions.iter().collect::<BTreeSet<_>>().len() as u64, ROUNDS);
-    assert!(reasons.keys().all(|reason| ["manual", "client_died", "disconnected"].contains(&reason.as_str())), "{reasons:?}");
+    assert!(
+        reasons.keys().all(|reason| ["manual", "client_died", "disconnected"].contains(&reason.as_str())),
+        "{reasons:?}"
+    );
     assert!(reasons.len() > 1, "the race was none: {reasons:?}");
     scene.bystander.assert_untouched(&scene.control);
     wait_for("the processes end", Duration::from_secs(10), || match scene.more_processes() {
@@ -169,7 +172,14 @@ fn f47_ended_by_fifty_at_once() {
     // The client lives and is told; its process is no loss.
     scene.base.processes.extend(scene.host.processes().into_iter().filter(|process| process.pid == agent.pid()));
     let sessions = [session];
-    let lost = Lost { what: "f47", began, limit: ms(1_000), sessions: &sessions, reason: "manual", by: Some(AskedBy::Dashboard) };
+    let lost = Lost {
+        what: "f47",
+        began,
+        limit: ms(1_000),
+        sessions: &sessions,
+        reason: "manual",
+        by: Some(AskedBy::Dashboard),
+    };
     assert!(agent.call("browser_snapshot", json!({})).is_error);
     agent.kill();
     scene.gone(&lost);

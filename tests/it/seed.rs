@@ -32,7 +32,8 @@ fn seed_cleanup(via: Via) {
 
     let began = agent.kill();
     let (what, sessions) = (format!("seed cleanup {}", via.name()), [session]);
-    let reports = scene.gone(&Lost { what: &what, began, limit: ms(500), sessions: &sessions, reason: "client_died", by: None });
+    let reports =
+        scene.gone(&Lost { what: &what, began, limit: ms(500), sessions: &sessions, reason: "client_died", by: None });
     assert_eq!((reports[0].freed.cursors, reports[0].freed.cursor_bytes), (5, held), "5 of 5, to the byte");
 
     let mut revived = scene.agent(via, "seed");
@@ -90,7 +91,8 @@ fn seed_session_isolation() {
     first.close();
     let began = Instant::now();
     let sessions = [session];
-    let lost = Lost { what: "seed isolation", began, limit: ms(500), sessions: &sessions, reason: "disconnected", by: None };
+    let lost =
+        Lost { what: "seed isolation", began, limit: ms(500), sessions: &sessions, reason: "disconnected", by: None };
     scene.sessions_go(&lost);
     let read = |id: &str| json!({"cursor": id, "offset": 1, "max_tokens": 500});
     let readable = of_second.iter().filter(|(id, page)| second.call("cursor_read", read(id)).text == *page).count();
@@ -134,7 +136,14 @@ fn twenty_clients_one_killed() {
 
     let began = killed.kill();
     let sessions = [session];
-    scene.gone(&Lost { what: "one of twenty", began, limit: ms(500), sessions: &sessions, reason: "client_died", by: None });
+    scene.gone(&Lost {
+        what: "one of twenty",
+        began,
+        limit: ms(500),
+        sessions: &sessions,
+        reason: "client_died",
+        by: None,
+    });
     let after = scene.control.snapshot();
     assert_eq!((after.sessions.len(), after.clients.len()), (20, 20));
     assert_eq!(bytes(&after), bytes(&before) - own, "exactly its bytes are gone");

@@ -17,7 +17,8 @@ fn snapshot(client: &mut Client, url: &str, options: Option<&Value>) -> String {
     let Some(options) = options else { return client.open(url).must("Snapshot").to_owned() };
     client.evaluate(&format!("() => {{ location.href = {}; return 1; }}", json!(url)));
     wait_for("the page is loaded", Duration::from_secs(10), || {
-        let seen = client.call("browser_evaluate", json!({"function": "() => location.href + ' ' + document.readyState"}));
+        let seen =
+            client.call("browser_evaluate", json!({"function": "() => location.href + ' ' + document.readyState"}));
         if seen.text.contains(&format!("{url} complete")) { Ok(()) } else { Err(seen.text) }
     });
     let mut arguments = json!({});

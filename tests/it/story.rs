@@ -23,9 +23,11 @@ impl Day {
     fn open_large(&mut self) {
         self.client.open(&self.site.url("/large.html"));
         let client = &mut self.client;
-        wait_for("the large page is ready", Duration::from_secs(60), || match client.evaluate("() => document.title") {
-            title if title == "\"large ready\"" => Ok(()),
-            title => Err(title),
+        wait_for("the large page is ready", Duration::from_secs(60), || {
+            match client.evaluate("() => document.title") {
+                title if title == "\"large ready\"" => Ok(()),
+                title => Err(title),
+            }
         });
     }
 
@@ -99,7 +101,11 @@ fn console_and_requests_are_listed_in_pages() {
     day.open_large();
     let console = day.client.ok("browser_console_messages", json!({}));
     let cursor = console.cursor().to_owned();
-    assert!(console.must("Result").starts_with("Total messages: 2000 (Errors: 500, Warnings: 500)"), "{}", console.text);
+    assert!(
+        console.must("Result").starts_with("Total messages: 2000 (Errors: 500, Warnings: 500)"),
+        "{}",
+        console.text
+    );
     assert_eq!((number(&console, "total"), console.meta["unit"].as_str()), (2_000, Some("items")));
     let last = day.read(json!({"cursor": cursor, "offset": 2_000}));
     assert!(last.must("Result").starts_with("[ERROR] line 1999 at level error @ "), "{}", last.text);
@@ -136,7 +142,11 @@ fn clicks_and_typing_act_as_a_person_would() {
     let page = day.client.open(&url);
     let pressed = day.client.ok("browser_click", json!({"target": page.reference("Press me"), "modifiers": ["Shift"]}));
     assert!(pressed.must("Snapshot").contains("button \"pressed true true\""), "{}", pressed.text);
-    assert!(pressed.must("Ran Playwright code").contains("getByRole('button', { name: 'Press me' })"), "{}", pressed.text);
+    assert!(
+        pressed.must("Ran Playwright code").contains("getByRole('button', { name: 'Press me' })"),
+        "{}",
+        pressed.text
+    );
     day.client.ok("browser_click", json!({"target": page.reference("Twice"), "doubleClick": true}));
     assert_eq!(day.client.evaluate("() => document.title"), "\"double\"");
 
@@ -145,7 +155,11 @@ fn clicks_and_typing_act_as_a_person_would() {
     day.client.ok("browser_type", json!({"target": field, "text": "päge 2"}));
     assert_eq!(day.client.evaluate("() => q.value"), "\"päge 2\"", "it replaces");
     let sent = day.client.ok("browser_type", json!({"target": field, "text": "abc", "slowly": true, "submit": true}));
-    assert!(sent.must("Page").contains("Page Title: sent päge 2abc") || sent.must("Page").contains("Page Title: sent abc"), "{}", sent.text);
+    assert!(
+        sent.must("Page").contains("Page Title: sent päge 2abc") || sent.must("Page").contains("Page Title: sent abc"),
+        "{}",
+        sent.text
+    );
     assert_eq!(day.client.evaluate("() => keys.textContent"), "\"abcEnter\"", "a key a character");
 
     let gone = day.client.call("browser_click", json!({"target": "e999"})).err();
@@ -162,19 +176,28 @@ fn evaluation_returns_what_the_page_says() {
     for (function, result) in [
         ("() => 6 * 7", "42"),
         ("() => undefined", "undefined"),
-        ("async () => { await new Promise(r => setTimeout(r, 20)); return {a: [1, null]}; }", "{\n  \"a\": [\n    1,\n    null\n  ]\n}"),
+        (
+            "async () => { await new Promise(r => setTimeout(r, 20)); return {a: [1, null]}; }",
+            "{\n  \"a\": [\n    1,\n    null\n  ]\n}",
+        ),
         ("document.title", "\"ok\""),
         ("() => 'ä\\u0000\u{1F30A}'", "\"ä\\u0000\u{1F30A}\""),
     ] {
         assert_eq!(day.client.evaluate(function), result, "{function}");
     }
     let page = day.client.ok("browser_snapshot", json!({}));
-    let button = json!({"function": "(element) => element.tagName", "target": page.reference("Press"), "element": "the button"});
+    let button =
+        json!({"function": "(element) => element.tagName", "target": page.reference("Press"), "element": "the button"});
     assert_eq!(day.client.ok("browser_evaluate", button).must("Result"), "\"BUTTON\"");
-    let thrown = day.client.call("browser_evaluate", json!({"function": "() => { throw new Error('of the page'); }"})).err();
+    let thrown =
+        day.client.call("browser_evaluate", json!({"function": "() => { throw new Error('of the page'); }"})).err();
     assert!(thrown.text.contains("Error: of the page"), "{}", thrown.text);
     let wrong = day.client.call("browser_evaluate", json!({})).err();
-    assert!(wrong.text.contains("✖ Invalid input: expected string, received undefined\n  → at function"), "{}", wrong.text);
+    assert!(
+        wrong.text.contains("✖ Invalid input: expected string, received undefined\n  → at function"),
+        "{}",
+        wrong.text
+    );
     assert_eq!(day.client.evaluate("() => 1"), "1", "and the page is well");
 }
 
@@ -189,7 +212,12 @@ fn dialogs_wait_for_their_answer() {
     );
     let page = day.client.open(&url);
     let open = day.client.ok("browser_click", json!({"target": page.reference("Alert")}));
-    assert!(open.must("Modal state").contains("[\"alert\" dialog with message \"first\"]: can be handled by browser_handle_dialog"), "{}", open.text);
+    assert!(
+        open.must("Modal state")
+            .contains("[\"alert\" dialog with message \"first\"]: can be handled by browser_handle_dialog"),
+        "{}",
+        open.text
+    );
     let blocked = day.client.call("browser_snapshot", json!({})).err();
     assert!(blocked.text.contains("Tool \"browser_snapshot\" does not handle the modal state."), "{}", blocked.text);
     assert!(blocked.must("Modal state").contains("first"));
@@ -235,7 +263,11 @@ fn files_are_uploaded_from_the_clients_folder_only() {
         let page = agent.open(&url);
         let choose = json!({"target": page.reference("Your file")});
         let open = agent.ok("browser_click", choose.clone());
-        assert!(open.must("Modal state").contains("[File chooser]: can be handled by browser_file_upload"), "{}", open.text);
+        assert!(
+            open.must("Modal state").contains("[File chooser]: can be handled by browser_file_upload"),
+            "{}",
+            open.text
+        );
         let outside = host.path().join("secret.txt");
         for path in [outside.to_str().unwrap(), "../secret.txt", "link.txt", "/etc/passwd"] {
             let denied = agent.call("browser_file_upload", json!({"paths": [path]})).err();

@@ -19,7 +19,11 @@ fn sessions_of_one_client_are_apart() {
     for handle in [session.as_str(), "second"] {
         client.ok("browser_navigate", json!({"url": site.url("/ok"), "session": handle}));
         let seen = json!({"function": "() => document.cookie + localStorage.who", "session": handle});
-        assert_eq!(client.ok("browser_evaluate", seen).must("Result"), "\"undefined\"", "no cookie, no storage of the other");
+        assert_eq!(
+            client.ok("browser_evaluate", seen).must("Result"),
+            "\"undefined\"",
+            "no cookie, no storage of the other"
+        );
     }
     let taken = client.call("session_open", json!({"name": "second"})).err();
     assert!(taken.text.contains(&session), "a name in use is refused with its handle: {}", taken.text);
@@ -42,7 +46,8 @@ fn the_report_says_who_asked() {
     let host = TestHost::start();
     let control = host.control();
     let mut client = host.client("agent");
-    let mut open = |name: &str| client.ok("session_open", json!({"name": name})).meta["session"].as_str().unwrap().to_owned();
+    let mut open =
+        |name: &str| client.ok("session_open", json!({"name": name})).meta["session"].as_str().unwrap().to_owned();
     for by in [AskedBy::Dashboard, AskedBy::Tray, AskedBy::Cli] {
         let session = open(by.label());
         assert_eq!(control.end(&session, by).unwrap().reason, Reason::Manual(by));
@@ -53,7 +58,8 @@ fn the_report_says_who_asked() {
     }
     let session = open("by command line");
     let output = host.ebb(&["end", &session[..12], "--json"]).output().unwrap();
-    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
+    let report: serde_json::Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
     assert_eq!(report["reason"], json!({"kind": "manual", "by": "cli"}), "{report}");
     assert_eq!(report["session"], session.as_str());
     let session = open("by tool");
@@ -80,7 +86,9 @@ fn a_client_is_told_once_that_its_session_ended() {
             control.end(&session, by).unwrap();
             let before = site.asked("/told");
             let told = agent.call("browser_navigate", json!({"url": site.url("/told")})).err();
-            let words = format!("Error: Session ended: {phrase}. Its tabs and cursors are gone; call again to start a new session.");
+            let words = format!(
+                "Error: Session ended: {phrase}. Its tabs and cursors are gone; call again to start a new session."
+            );
             assert_eq!((told.must("Error"), told.code()), (words.as_str(), "session_ended"));
             assert_eq!(site.asked("/told"), before, "the call that is told does nothing");
             assert_eq!(control.sessions_of(&name).len(), 0, "nor does it open a session");
@@ -99,13 +107,17 @@ fn a_running_call_is_answered_when_its_session_ends() {
     let control = host.control();
     let mut client = host.client("agent");
     let call = client.send("browser_navigate", json!({"url": site.url("/hang")}));
-    wait_for("the page hangs", Duration::from_secs(20), || if site.hanging() == 1 { Ok(()) } else { Err("it does not".to_owned()) });
+    wait_for("the page hangs", Duration::from_secs(20), || {
+        if site.hanging() == 1 { Ok(()) } else { Err("it does not".to_owned()) }
+    });
     let session = control.session_of("agent");
     let report = control.end(&session, AskedBy::Dashboard).unwrap();
     assert!(report.ms < 3_000.0, "{report:?}");
     let told = client.answer(call, Duration::from_secs(10)).expect("an answer").err();
     assert!(told.text.contains("Session ended: ended from the dashboard."), "{}", told.text);
-    wait_for("the request is aborted", Duration::from_secs(5), || if site.aborted() == 1 { Ok(()) } else { Err(format!("{} hang", site.hanging())) });
+    wait_for("the request is aborted", Duration::from_secs(5), || {
+        if site.aborted() == 1 { Ok(()) } else { Err(format!("{} hang", site.hanging())) }
+    });
     client.open(&site.url("/ok"));
     assert_ne!(control.session_of("agent"), session);
 }

@@ -19,7 +19,8 @@ pub fn bin(name: &str) -> PathBuf {
     // `target/debug/deps/it-…` for a test, `target/debug/…` for a program.
     let folders = exe.ancestors().skip(1).take(2);
     let found = folders.map(|folder| folder.join(name)).find(|path| path.is_file());
-    let path = found.unwrap_or_else(|| panic!("{name} is not built: run `cargo build -p ebb -p ebb-tests --tests` first"));
+    let path =
+        found.unwrap_or_else(|| panic!("{name} is not built: run `cargo build -p ebb -p ebb-tests --tests` first"));
     if let Some(newer) = newer_source(&path)
         && std::env::var_os("EBB_TEST_STALE").is_none()
     {

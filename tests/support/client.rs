@@ -89,7 +89,9 @@ impl Client {
             match self.stream.read(&mut chunk) {
                 Ok(0) => return Err("the host ended the connection".to_owned()),
                 Ok(read) => self.take(&chunk[..read]),
-                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted) => {}
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted) => {
+                }
                 Err(error) => return Err(format!("the connection ended: {error}")),
             }
         }

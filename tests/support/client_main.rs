@@ -5,7 +5,11 @@
 //! (bytes as they are), `{"do":"initialized"}`, `{"do":"half_close"}`, `{"do":"close"}` (closes the connection
 //! and lives on). The end of the script is the end of the process. Standard output has every message of the
 //! host as it came, and `{"ended":true}` at the end of its stream.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test client that cannot go on has nothing better to do")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test client that cannot go on has nothing better to do"
+)]
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -52,7 +56,8 @@ impl Up {
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
-    let after = |flag: &str, n: usize| arguments.iter().position(|word| word == flag).map(|at| arguments[at + n].clone());
+    let after =
+        |flag: &str, n: usize| arguments.iter().position(|word| word == flag).map(|at| arguments[at + n].clone());
     let name = after("--name", 1).unwrap_or_else(|| "test client".to_owned());
     let (mut up, down): (Up, Box<dyn Read + Send>) = match after("--socket", 1) {
         Some(socket) => {

@@ -190,7 +190,8 @@ impl TestHost {
     /// The Chromium processes of this host.
     #[must_use]
     pub fn chromium(&self) -> Vec<procs::Process> {
-        let is_ours = |process: &procs::Process| process.command.contains("--user-data-dir=") || !process.kind().is_empty();
+        let is_ours =
+            |process: &procs::Process| process.command.contains("--user-data-dir=") || !process.kind().is_empty();
         self.processes().into_iter().filter(is_ours).collect()
     }
 
@@ -257,7 +258,8 @@ impl Drop for TestHost {
         } else {
             assert!(left.is_empty(), "files are left behind: {left:?}");
         }
-        let panicked = self.log().lines().filter(|line| line.contains("panicked at")).map(str::to_owned).collect::<Vec<_>>();
+        let panicked =
+            self.log().lines().filter(|line| line.contains("panicked at")).map(str::to_owned).collect::<Vec<_>>();
         assert!(panicked.is_empty(), "the host panicked: {panicked:?}");
     }
 }

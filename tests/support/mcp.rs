@@ -43,7 +43,11 @@ impl Answer {
     #[must_use]
     pub fn of(message: &Value) -> Self {
         if let Some(error) = message.get("error") {
-            return Self { text: error["message"].as_str().unwrap_or_default().to_owned(), is_error: true, meta: error.clone() };
+            return Self {
+                text: error["message"].as_str().unwrap_or_default().to_owned(),
+                is_error: true,
+                meta: error.clone(),
+            };
         }
         let result = &message["result"];
         Self {
@@ -144,9 +148,7 @@ pub trait Calls {
     fn large(&mut self, mark: &str, kilobytes: usize) -> Answer {
         // Lines of 100 characters, each with its number: a mix-up would show.
         let lines = kilobytes * 10 + 30;
-        let function = format!(
-            "() => Array.from({{length: {lines}}}, (_, n) => `{mark} ${{n}} `.padEnd(100, 'x'))"
-        );
+        let function = format!("() => Array.from({{length: {lines}}}, (_, n) => `{mark} ${{n}} `.padEnd(100, 'x'))");
         let answer = self.ok("browser_evaluate", json!({"function": function}));
         assert!(answer.meta["cursor"].is_string(), "{kilobytes} KB made no cursor: {}", answer.text);
         answer

@@ -1,13 +1,6 @@
 //! Processes as the system shows them: whose they are, whether they live, what they hold.
 
-use std::{
-    cmp::Ordering,
-    collections::BTreeSet,
-    fs,
-    os::unix::ffi::OsStrExt,
-    path::Path,
-    time::Duration,
-};
+use std::{cmp::Ordering, collections::BTreeSet, fs, os::unix::ffi::OsStrExt, path::Path, time::Duration};
 
 use rustix::process::{Pid, Signal};
 
@@ -68,7 +61,12 @@ impl Process {
     #[must_use]
     pub fn brief(&self) -> String {
         let command: String = self.command.chars().take(90).collect();
-        format!("{} ({}, {}) {command}", self.pid, self.state, if self.kind().is_empty() { "main" } else { self.kind() })
+        format!(
+            "{} ({}, {}) {command}",
+            self.pid,
+            self.state,
+            if self.kind().is_empty() { "main" } else { self.kind() }
+        )
     }
 }
 
@@ -110,7 +108,8 @@ pub fn below(root: u32) -> Vec<Process> {
     let all = all();
     let mut found: BTreeSet<u32> = BTreeSet::from([root]);
     loop {
-        let more: Vec<u32> = all.iter().filter(|p| found.contains(&p.ppid) && !found.contains(&p.pid)).map(|p| p.pid).collect();
+        let more: Vec<u32> =
+            all.iter().filter(|p| found.contains(&p.ppid) && !found.contains(&p.pid)).map(|p| p.pid).collect();
         if more.is_empty() {
             break;
         }
@@ -126,7 +125,8 @@ pub fn below(root: u32) -> Vec<Process> {
 pub fn marked(marker: &str) -> Vec<Process> {
     let own = std::process::id();
     let all: Vec<Process> = all().into_iter().filter(|p| p.pid != own && !matches!(p.state, 'Z' | 'X')).collect();
-    let mut found: BTreeSet<u32> = all.iter().filter(|process| carries(process.pid, marker)).map(|process| process.pid).collect();
+    let mut found: BTreeSet<u32> =
+        all.iter().filter(|process| carries(process.pid, marker)).map(|process| process.pid).collect();
     // The group of the test itself holds its siblings too.
     let test_group = of(own).map_or(0, |process| process.group);
     loop {
@@ -184,9 +184,8 @@ pub fn descriptors(pid: u32) -> usize {
 #[must_use]
 pub fn descriptor_list(pid: u32) -> Vec<String> {
     let entries = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
-    let mut list: Vec<String> = entries
-        .filter_map(|entry| Some(fs::read_link(entry.path()).ok()?.to_string_lossy().into_owned()))
-        .collect();
+    let mut list: Vec<String> =
+        entries.filter_map(|entry| Some(fs::read_link(entry.path()).ok()?.to_string_lossy().into_owned())).collect();
     list.sort();
     list
 }
@@ -195,7 +194,8 @@ pub fn descriptor_list(pid: u32) -> Vec<String> {
 #[must_use]
 pub fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut names: Vec<String> = entries.map(|entry| String::from_utf8_lossy(entry.file_name().as_bytes()).into_owned()).collect();
+    let mut names: Vec<String> =
+        entries.map(|entry| String::from_utf8_lossy(entry.file_name().as_bytes()).into_owned()).collect();
     names.sort();
     names
 }

@@ -104,8 +104,11 @@ impl Scene {
         let left = (lost.limit * SLOW).saturating_sub(lost.began.elapsed());
         wait_for(&format!("{}: the sessions end", lost.what), left, || {
             let there: Vec<_> = self.control.snapshot().sessions;
-            let still: Vec<String> =
-                there.iter().filter(|view| lost.sessions.iter().any(|id| view.id.as_str() == id)).map(|view| format!("{} {:?} {:?}", view.id, view.state, view.steps)).collect();
+            let still: Vec<String> = there
+                .iter()
+                .filter(|view| lost.sessions.iter().any(|id| view.id.as_str() == id))
+                .map(|view| format!("{} {:?} {:?}", view.id, view.state, view.steps))
+                .collect();
             if still.is_empty() { Ok(()) } else { Err(still.join(", ")) }
         });
         record(&format!("{}: registry", lost.what), lost.began.elapsed(), lost.limit);
@@ -178,7 +181,11 @@ impl Scene {
             if fds.abs_diff(before) > 3 {
                 return Err(format!("{fds} descriptors, {before} before: {:?}", now.descriptors));
             }
-            if leftovers.is_empty() && self.rows.leftovers() == 0 { Ok(()) } else { Err(format!("leftovers {leftovers:?}")) }
+            if leftovers.is_empty() && self.rows.leftovers() == 0 {
+                Ok(())
+            } else {
+                Err(format!("leftovers {leftovers:?}"))
+            }
         });
     }
 }

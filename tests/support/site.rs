@@ -94,13 +94,17 @@ fn serve(stream: TcpStream, shared: &Shared) {
     while let Some(target) = request(&mut reading) {
         shared.requests.lock().push(target.clone());
         let (path, query) = target.split_once('?').unwrap_or((&target, ""));
-        let parameter = |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')?.parse::<u64>().ok());
+        let parameter = |name: &str| {
+            query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')?.parse::<u64>().ok())
+        };
         match path {
             "/hang" => return hang(reading.get_mut(), shared),
             "/slow" => thread::sleep(Duration::from_millis(parameter("ms").unwrap_or(1_000))),
             "/status" => {
                 let code = parameter("code").unwrap_or(500);
-                if respond(&mut writing, &format!("{code} Test"), "text/html", b"<title>status</title><p>status page").is_err() {
+                if respond(&mut writing, &format!("{code} Test"), "text/html", b"<title>status</title><p>status page")
+                    .is_err()
+                {
                     return;
                 }
                 continue;
@@ -176,7 +180,10 @@ fn kind_of(path: &str) -> &'static str {
 }
 
 fn respond(stream: &mut TcpStream, status: &str, kind: &str, body: &[u8]) -> std::io::Result<()> {
-    let head = format!("HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nCache-Control: no-store\r\n\r\n", body.len());
+    let head = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nCache-Control: no-store\r\n\r\n",
+        body.len()
+    );
     stream.write_all(head.as_bytes())?;
     stream.write_all(body)
 }
