@@ -55,7 +55,10 @@ impl Up {
 }
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().collect();
+    let mut arguments: Vec<String> = std::env::args().collect();
+    // What follows `--` is for the bridge.
+    let end = arguments.iter().position(|word| word == "--").unwrap_or(arguments.len());
+    let for_bridge: Vec<String> = arguments.drain(end..).skip(1).collect();
     let after =
         |flag: &str, n: usize| arguments.iter().position(|word| word == flag).map(|at| arguments[at + n].clone());
     let name = after("--name", 1).unwrap_or_else(|| "test client".to_owned());
@@ -66,7 +69,7 @@ fn main() {
         }
         None => {
             let mut bridge = Command::new(after("--bridge", 1).expect("--socket PATH or --bridge EBB is given"));
-            bridge.args(arguments.iter().skip_while(|word| *word != "--").skip(1));
+            bridge.args(for_bridge);
             let mut bridge = bridge.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the bridge starts");
             let ends = (Up::Pipe(bridge.stdin.take()), bridge.stdout.take().unwrap());
             // The one who started it waits for it.
