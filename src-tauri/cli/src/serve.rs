@@ -85,6 +85,12 @@ async fn serve(args: Args) -> Result<()> {
         () = signals.next() => return Ok(()),
     };
     out::line(&format!("listening on {}", host.paths().mcp_sock.display()));
+    if host.recovered() > 0 {
+        let sessions = if host.recovered() == 1 { "1 session" } else { &format!("{} sessions", host.recovered()) };
+        out::line(&format!(
+            "an earlier Ebb had died with {sessions} open; what it left is removed (see `ebb history`)"
+        ));
+    }
     if let Some(url) = host.dashboard_url() {
         out::line(&format!("dashboard at {url} (works once, for 60 seconds)"));
     }

@@ -51,6 +51,10 @@ fn lines(snapshot: &Snapshot) -> Vec<String> {
         format!("socket    {}", host.socket),
         format!("data      {}", host.data_dir),
     ];
+    if host.recovered > 0 {
+        let of = if host.recovered == 1 { "1 session" } else { &format!("{} sessions", host.recovered) };
+        lines.push(format!("recovered {of} of an Ebb that had died; see `ebb history`"));
+    }
     if let BrowserView::Running { sandbox_off: Some(why), .. } = &host.browser {
         lines.push(format!("sandbox   off: {why}"));
     }

@@ -83,8 +83,6 @@ impl Host {
     pub async fn start(options: HostOptions) -> Result<Self> {
         let HostOptions { paths, settings, dashboard, stop_when_idle, show_window } = options;
         let paths = Paths::resolve(&paths)?;
-        // Everything this process writes is its user's alone, log files included.
-        rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
         paths.prepare()?;
         let lock = HostLock::acquire(&paths.lock)?;
 
@@ -195,6 +193,12 @@ impl Host {
     #[must_use]
     pub fn control(&self) -> &Control {
         &self.control
+    }
+
+    /// How many sessions a dead host had left open, found and reported at this start.
+    #[must_use]
+    pub fn recovered(&self) -> u32 {
+        self.info.fixed.recovered
     }
 
     /// The address of its dashboard with a new one-time code, where it has one.

@@ -112,7 +112,10 @@ impl Paths {
 
     /// Makes the folders that a host needs. The default place and the data folder are closed to others;
     /// a folder that somebody chose for the sockets keeps the permissions it has.
+    /// Files of this process are its user's alone from now on, logs included.
     pub fn prepare(&self) -> Result<()> {
+        #[cfg(unix)]
+        rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
         let sockets = self.mcp_sock.parent().unwrap_or(Path::new("/"));
         if self.default_place {
             place::make_private(sockets)?;

@@ -4,12 +4,19 @@ import 'uplot/dist/uPlot.min.css'
 import { bytes } from '$lib/text/format'
 
 const HEIGHT = 96
+/** The axis shows at least this much time, so that the first samples do not stretch over all of it. */
+const SHORTEST_S = 600
+/** Fewer samples than this are drawn as one level. */
+const FEW = 3
+const NICE = [1, 1.5, 2, 3, 4, 5, 7.5, 10]
 
 export interface Band {
   /** Wall-clock seconds of every sample. */
   times: number[]
   held: number[]
   shared: number[]
+  /** Seconds between two samples. */
+  step: number
 }
 
 export interface Chart {
@@ -24,7 +31,10 @@ export function draw(parent: HTMLElement, band: Band, onHover: (index: number | 
   const ink = color('text-muted')
   const line = color('text-line')
   const font = `11px ${getComputedStyle(parent).fontFamily}`
+  const stepped = uPlot.paths.stepped?.({ align: -1 })
   const axis = { stroke: ink, font, grid: { stroke: line, width: 1 }, ticks: { show: false } }
+  // A sample stands for the seconds before it: levels, no slopes that nobody measured.
+  const level: uPlot.Series = { points: { show: false }, ...(stepped ? { paths: stepped } : {}) }
   const plot = new uPlot(
     {
       width: Math.max(parent.clientWidth, 120),
@@ -32,7 +42,10 @@ export function draw(parent: HTMLElement, band: Band, onHover: (index: number | 
       padding: [6, 0, 0, 0],
       legend: { show: false },
       cursor: { y: false, points: { show: false }, drag: { setScale: false, x: false, y: false } },
-      scales: { x: { time: true }, y: { range: (_, __, max) => [0, Math.max(max * 1.08, 50e6)] } },
+      scales: {
+        x: { time: true, range: (_, min, max) => [Math.min(min, max - SHORTEST_S), max] },
+        y: { range: (_, __, max) => [0, roof(max)] },
+      },
       axes: [
         {
           ...axis,
@@ -53,10 +66,10 @@ export function draw(parent: HTMLElement, band: Band, onHover: (index: number | 
       ],
       series: [
         {},
-        { stroke: color('text-chart-shared'), fill: fade(color('text-chart-shared'), 0.3), width: 1 },
-        { stroke: color('text-chart-held'), fill: fade(color('text-chart-held'), 0.34), width: 1.5 },
+        { ...level, stroke: color('text-chart-shared'), fill: fade(color('text-chart-shared'), 0.3), width: 1 },
+        { ...level, stroke: color('text-chart-held'), fill: fade(color('text-chart-held'), 0.34), width: 1.5 },
       ],
-      hooks: { setCursor: [({ cursor }) => onHover(cursor.idx ?? null)] },
+      hooks: { setCursor: [({ cursor }) => onHover(cursor.idx == null ? null : Math.max(0, cursor.idx - 1))] },
     },
     stacked(band),
     parent,
@@ -68,8 +81,26 @@ export function draw(parent: HTMLElement, band: Band, onHover: (index: number | 
   }
 }
 
-function stacked({ times, held, shared }: Band): uPlot.AlignedData {
-  return [times, held.map((value, index) => value + (shared[index] ?? 0)), held]
+/** One column more than there are samples: the first one has a width, too. */
+export function stacked({ times, held, shared, step }: Band): [number[], (number | null)[], (number | null)[]] {
+  const both = held.map((value, index) => value + (shared[index] ?? 0))
+  const first = both.findIndex((value) => value > 0)
+  const few = first < 0 || both.length - first < FEW
+  const drawn = (values: number[]) => {
+    const level = values.map((value, index) => (few ? (values.at(-1) ?? 0) : value) ?? values[index])
+    // Nothing is drawn before there was something.
+    const from = [level[0] ?? 0, ...level].map((value, index) => (index < first ? null : value))
+    if (first >= 0) from[first] = level[first] ?? 0
+    return from
+  }
+  return [[(times[0] ?? 0) - step, ...times], drawn(both), drawn(held)]
+}
+
+/** A round number above `max` that stays the same while `max` moves a little. */
+export function roof(max: number): number {
+  const least = Math.max(max * 1.05, 50e6)
+  const unit = 10 ** Math.floor(Math.log10(least))
+  return (NICE.find((nice) => nice * unit >= least) ?? 10) * unit
 }
 
 function hourMinute(at: number): string {

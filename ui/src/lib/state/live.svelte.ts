@@ -11,6 +11,7 @@ import type {
   Snapshot,
 } from '$lib/bindings'
 import { ask, type Backend, type StreamState, toError } from '$lib/backend'
+import { measuring } from '$lib/text/words'
 
 const RECENT = 20
 /** Numbers are drawn at most this often; the first change is drawn at once. */
@@ -72,6 +73,8 @@ export class Live {
   })
 
   held = $derived(this.sessions.reduce((sum, { held }) => sum + held.total, 0))
+  /** Whether nothing of what there is was measured yet. */
+  measuring = $derived(this.sessions.length > 0 && this.sessions.every(measuring))
   cursors = $derived(this.sessions.reduce((sum, { cursors }) => sum + cursors, 0))
 
   session(id: string): SessionView | undefined {

@@ -1,13 +1,17 @@
 // Hash routes: `#/`, `#/sessions/<id>`, `#/history`, `#/history/<report or session id>`.
+// The tray has two more, which ask and change nothing: `#/quit` and `#/sessions/<id>?end`.
 
 export type Route =
-  { screen: 'home' } | { screen: 'session'; id: string } | { screen: 'history'; report: string | null }
+  | { screen: 'home'; quit: boolean }
+  | { screen: 'session'; id: string; end: boolean }
+  | { screen: 'history'; report: string | null }
 
 export function parse(hash: string): Route {
-  const [screen, id] = hash.replace(/^#\/?/, '').split('/').map(decode)
-  if (screen === 'sessions' && id) return { screen: 'session', id }
+  const [path = '', query = ''] = hash.replace(/^#\/?/, '').split('?')
+  const [screen, id] = path.split('/').map(decode)
+  if (screen === 'sessions' && id) return { screen: 'session', id, end: new URLSearchParams(query).has('end') }
   if (screen === 'history') return { screen: 'history', report: id || null }
-  return { screen: 'home' }
+  return { screen: 'home', quit: screen === 'quit' }
 }
 
 function decode(part: string): string {

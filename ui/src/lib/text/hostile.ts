@@ -20,7 +20,8 @@ export function hostOf(url: string): string {
   }
 }
 
-/** The letter of a tile. */
-export function initial(name: string): string {
-  return /[\p{L}\p{N}]/u.exec(name)?.[0].toUpperCase() ?? '?'
+/** The letter of a tile: of the first name that has one, else a digit. */
+export function initial(...names: string[]): string {
+  const found = names.map((name) => /\p{L}/u.exec(name)).find((match) => match) ?? /\p{N}/u.exec(names.join(''))
+  return found?.[0].toUpperCase() ?? '?'
 }

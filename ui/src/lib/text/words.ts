@@ -16,6 +16,7 @@ import type {
 import { bytes, count, millis, plural } from './format'
 
 export const NOT_REPORTED = 'not reported'
+export const MEASURING = 'measuring…'
 
 export const STATE: Record<SessionState, string> = {
   working: 'Working',
@@ -111,6 +112,17 @@ export function sessionTitle(session: {
   return folder ? `${session.client.name}, ${folder}` : session.client.name
 }
 
+/** Whether nothing of its renderers was measured yet. A system that tells no sizes still tells the heap. */
+export function measuring({ tabs, held }: SessionView): boolean {
+  return held.renderers === null && held.js_heap === null && tabs.some(({ crashed }) => !crashed)
+}
+
+/** What it holds, as far as that is known. */
+export function heldText(session: SessionView): string {
+  if (measuring(session)) return MEASURING
+  return session.held.total === 0 && session.held.renderers === null ? NOT_REPORTED : bytes(session.held.total)
+}
+
 /** The last part of a path. */
 export function projectName(project: string | null): string | null {
   return project?.split(/[\\/]/).filter(Boolean).at(-1) ?? null
@@ -144,7 +156,9 @@ export function freedBytes({ freed }: CleanupReport): number {
 export function browserText(browser: BrowserView): { text: string; tone: 'ok' | 'off' | 'warn' | 'danger' } {
   switch (browser.state) {
     case 'running':
-      return { text: browserName(browser.version), tone: browser.sandbox_off ? 'warn' : 'ok' }
+      return browser.sandbox_off
+        ? { text: `${browserName(browser.version)}, sandbox off`, tone: 'warn' }
+        : { text: browserName(browser.version), tone: 'ok' }
     case 'starting':
       return { text: 'Browser is starting', tone: 'ok' }
     case 'unresponsive':
@@ -175,6 +189,9 @@ export function headline(facts: {
     leftovers === 0
       ? 'Nothing is left behind.'
       : `${count(leftovers)} ${leftovers === 1 ? 'thing is' : 'things are'} left behind.`
+  if (sessions.length > 0 && (held === 0 || sessions.every(measuring))) {
+    return { main: `${plural(sessions.length, 'session')} ${sessions.length === 1 ? 'is' : 'are'} open.`, rest }
+  }
   if (sessions.length > 0) {
     return {
       main: `${plural(sessions.length, 'session')} ${sessions.length === 1 ? 'holds' : 'hold'} ${bytes(held)}.`,
