@@ -42,6 +42,7 @@ const small = { width: 760, height: 480 }
 const shots = [
   ['home', 'three', both, wide],
   ['home', 'empty', both, wide],
+  ['home', 'fresh', both, wide],
   ['home', 'closing', both, wide],
   ['home', 'degraded', both, wide],
   ['home', 'many', both, wide],
@@ -75,6 +76,7 @@ const shots = [
     },
   ],
   ['session', 'three', both, wide, openSession],
+  ['session', 'fresh', ['light'], wide, openSession],
   ['session', 'degraded', ['light'], wide, openSession],
   ['session-small', 'three', ['dark'], small, openSession],
   ['session-cursors', 'three', both, wide, tab(/^Cursors/)],

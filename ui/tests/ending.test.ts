@@ -61,6 +61,20 @@ test('by keyboard alone: row, Delete, yes, report', async () => {
   await expect.element(screen.getByText('Asked by the dashboard.')).toBeVisible()
 })
 
+test('by keyboard alone: Tab to End, Enter, Escape and back', async () => {
+  const { backend, screen } = await open('three')
+  document.querySelector<HTMLElement>('[data-row-link]')?.focus()
+  const button = screen.getByRole('button', { name: /^End session of Claude/ })
+  await userEvent.keyboard('{Tab}{Tab}')
+  await expect.element(button).toHaveFocus()
+  await userEvent.keyboard('{Enter}')
+  await expect.element(screen.getByRole('button', { name: 'Cancel' })).toHaveFocus()
+  await userEvent.keyboard('{Escape}')
+  await expect.element(screen.getByRole('alertdialog')).not.toBeInTheDocument()
+  await expect.element(button).toHaveFocus()
+  expect(backend.seen.filter(({ command }) => command === 'end_session')).toEqual([])
+})
+
 test('quit lists what ends and goes on to the end', async () => {
   const { backend, screen } = await open('three', '#/', { stepMs: 5 })
   await screen.getByRole('button', { name: 'Quit' }).click()

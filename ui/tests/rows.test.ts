@@ -1,7 +1,6 @@
 // The order of rows, and the words: pure functions.
 import { describe, expect, test } from 'vitest'
 import { client, session, tab } from '$lib/backend/fake-data'
-import { parse } from '$lib/state/route.svelte'
 import { arrange, sorted } from '$lib/state/rows'
 import { snippets } from '$lib/text/connect'
 import { bytes, duration, millis } from '$lib/text/format'
@@ -104,11 +103,3 @@ describe('hostile text', () => {
     expect(codex).toContain(`command = "${path}"`)
   })
 })
-
-test.each([
-  ['', { screen: 'home' }],
-  ['#/sessions/ses_a', { screen: 'session', id: 'ses_a' }],
-  ['#/history', { screen: 'history', report: null }],
-  ['#/history/rep_a', { screen: 'history', report: 'rep_a' }],
-  ['#/%E0%A4%A', { screen: 'home' }],
-])('%s is a route', (hash, route) => expect(parse(hash)).toEqual(route))

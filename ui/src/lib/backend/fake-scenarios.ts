@@ -2,7 +2,7 @@
 import type { CleanupReport, MemoryHistory, SessionView, Snapshot } from '$lib/bindings'
 import { before, call, client, host, leftover, report, session, tab } from './fake-data'
 
-export const SCENARIOS = ['empty', 'three', 'closing', 'degraded', 'many', 'stale', 'no-browser'] as const
+export const SCENARIOS = ['empty', 'fresh', 'three', 'closing', 'degraded', 'many', 'stale', 'no-browser'] as const
 export type Scenario = (typeof SCENARIOS)[number]
 
 export interface World {
@@ -13,7 +13,10 @@ export interface World {
 
 export function world(scenario: Scenario, now: number): World {
   const sessions = sessionsOf(scenario, now)
-  const history = scenario === 'empty' ? [] : pastOf(now, scenario === 'many' ? 400 : 60, scenario === 'degraded')
+  const history =
+    scenario === 'empty' || scenario === 'fresh'
+      ? []
+      : pastOf(now, scenario === 'many' ? 400 : 60, scenario === 'degraded')
   const quiet = sessions.length === 0
   const snapshot: Snapshot = {
     seq: 100,
@@ -23,7 +26,7 @@ export function world(scenario: Scenario, now: number): World {
     sessions,
     leftovers: history.flatMap(({ leftovers }) => leftovers),
     recent: history.slice(0, 20),
-    memory: quiet && scenario === 'empty' ? { step_s: 10, held: [], shared: [] } : memoryOf(sessions, quiet),
+    memory: memoryOf(scenario, sessions),
   }
   return { snapshot, history, stale: scenario === 'stale' }
 }
@@ -39,6 +42,11 @@ function hostOf(scenario: Scenario, now: number, quiet: boolean) {
         'The history cannot be written: no space left on the disk. The last 200 cleanups are kept in memory.',
       recovered: 2,
     })
+  }
+  if (scenario === 'fresh') {
+    const fresh = host(now)
+    if (fresh.browser.state === 'running') fresh.browser.sandbox_off = 'This system has no user namespaces.'
+    return fresh
   }
   if (!quiet) return host(now)
   return host(now, {
@@ -118,6 +126,19 @@ function idle(now: number): SessionView {
   })
 }
 
+/** Opened a moment ago: its renderers are not measured yet. */
+function fresh(now: number): SessionView {
+  const python = { pid: 31_234, name: 'python3', exe: '/usr/bin/python3', cwd: null }
+  const assistant = client('Shopping Assistant', { version: '0.3.0', process: python, project: '~/code/basket' })
+  return session(now, assistant, {
+    opened_at: before(now, 4),
+    idle_s: 1,
+    calls: 1,
+    tabs: [tab(1, 'Basket', 'http://127.0.0.1:4000/basket', { bytes: null })],
+    held: { total: 0, cursors: 0, devtools: 0, renderers: null, js_heap: null },
+  })
+}
+
 function closing(now: number): SessionView {
   return session(now, codex(), {
     state: 'closing',
@@ -137,6 +158,8 @@ function sessionsOf(scenario: Scenario, now: number): SessionView[] {
     case 'empty':
     case 'no-browser':
       return []
+    case 'fresh':
+      return [fresh(now)]
     case 'three':
     case 'stale':
       return [working(now), connected(now), idle(now)]
@@ -258,7 +281,10 @@ function pastOf(now: number, length: number, degraded: boolean): CleanupReport[]
   })
 }
 
-function memoryOf(sessions: SessionView[], quiet: boolean): MemoryHistory {
+function memoryOf(scenario: Scenario, sessions: SessionView[]): MemoryHistory {
+  const quiet = sessions.length === 0
+  if (scenario === 'empty') return { step_s: 10, held: [], shared: [] }
+  if (scenario === 'fresh') return { step_s: 10, held: [0, 0], shared: [0, 143e6] }
   const now = sessions.reduce((sum, { held }) => sum + held.total, 0)
   const length = 360
   const shape = (index: number) => {

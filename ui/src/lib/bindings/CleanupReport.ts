@@ -9,4 +9,63 @@ import type { Rung } from "./Rung";
 import type { SessionId } from "./SessionId";
 import type { StepReport } from "./StepReport";
 
-export type CleanupReport = { id: ReportId, session: SessionId, session_name: string | null, client: ClientView, reason: Reason, outcome: Outcome, opened_at: string, began_at: string, ms: number, steps: Array<StepReport>, rung: Rung | null, freed: Freed, leftovers: Array<Leftover>, cleared_at: string | null, };
+/**
+ * What one removal did, step by step.
+ */
+export type CleanupReport = { 
+/**
+ * The report's own id.
+ */
+id: ReportId, 
+/**
+ * Whose removal.
+ */
+session: SessionId, 
+/**
+ * The session's name, where it had one.
+ */
+session_name: string | null, 
+/**
+ * Whose session it was.
+ */
+client: ClientView, 
+/**
+ * Why it ended, and who asked.
+ */
+reason: Reason, 
+/**
+ * The verdict.
+ */
+outcome: Outcome, 
+/**
+ * When the session was opened (wall clock, RFC 3339).
+ */
+opened_at: string, 
+/**
+ * When the removal began (wall clock, RFC 3339).
+ */
+began_at: string, 
+/**
+ * From the first step to the last, in milliseconds.
+ */
+ms: number, 
+/**
+ * The four steps in order.
+ */
+steps: Array<StepReport>, 
+/**
+ * How far the browser step had to go.
+ */
+rung: Rung | null, 
+/**
+ * What was freed.
+ */
+freed: Freed, 
+/**
+ * What could not be freed and is being retried.
+ */
+leftovers: Array<Leftover>, 
+/**
+ * When the last leftover was cleared (wall clock, RFC 3339).
+ */
+cleared_at: string | null, };

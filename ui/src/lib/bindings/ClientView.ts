@@ -3,4 +3,39 @@ import type { ClientId } from "./ClientId";
 import type { ProcessView } from "./ProcessView";
 import type { Transport } from "./Transport";
 
-export type ClientView = { id: ClientId, name: string, version: string | null, transport: Transport, process: ProcessView | null, project: string | null, protocol: string | null, connected_at: string, };
+/**
+ * A client program as Ebb sees it.
+ */
+export type ClientView = { 
+/**
+ * Its id.
+ */
+id: ClientId, 
+/**
+ * What it calls itself (`clientInfo.title` or `.name`), else its program's name, else `Unknown client`.
+ */
+name: string, 
+/**
+ * The version it gives.
+ */
+version: string | null, 
+/**
+ * How it came.
+ */
+transport: Transport, 
+/**
+ * Its process: the agent's own, not the bridge's.
+ */
+process: ProcessView | null, 
+/**
+ * The folder it works in, `~` for home.
+ */
+project: string | null, 
+/**
+ * The MCP revision it speaks.
+ */
+protocol: string | null, 
+/**
+ * Since when (wall clock, RFC 3339).
+ */
+connected_at: string, };

@@ -2,4 +2,39 @@
 import type { AskedBy } from "./AskedBy";
 import type { HistoryQuery } from "./HistoryQuery";
 
-export type Command = { "command": "snapshot" } | { "command": "subscribe" } | { "command": "session", session: string, } | { "command": "end_session", session: string, by: AskedBy, } | { "command": "history", query: HistoryQuery, } | { "command": "report", report: string, } | { "command": "retry_leftovers" } | { "command": "accept", accepting: boolean, } | { "command": "show_window", route?: string, } | { "command": "quit", by: AskedBy, };
+/**
+ * What a caller can ask for.
+ */
+export type Command = { "command": "snapshot" } | { "command": "subscribe" } | { "command": "session", 
+/**
+ * A whole id, a unique prefix of four or more characters, or a name.
+ */
+session: string, } | { "command": "end_session", 
+/**
+ * A whole id, a unique prefix of four or more characters, or a name.
+ */
+session: string, 
+/**
+ * Who asks.
+ */
+by: AskedBy, } | { "command": "history", 
+/**
+ * Which ones.
+ */
+query: HistoryQuery, } | { "command": "report", 
+/**
+ * Its id, or the id of its session.
+ */
+report: string, } | { "command": "retry_leftovers" } | { "command": "accept", 
+/**
+ * Whether to take them.
+ */
+accepting: boolean, } | { "command": "show_window", 
+/**
+ * Such as `#/sessions/ses_...`.
+ */
+route?: string, } | { "command": "quit", 
+/**
+ * Who asks.
+ */
+by: AskedBy, };

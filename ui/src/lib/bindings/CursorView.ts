@@ -2,4 +2,43 @@
 import type { CursorId } from "./CursorId";
 import type { SessionId } from "./SessionId";
 
-export type CursorView = { id: CursorId, session: SessionId, tool: string, unit: string, items: number, position: number, bytes: number, age_s: number, expires_s: number, };
+/**
+ * One cursor; never its content.
+ */
+export type CursorView = { 
+/**
+ * Its id.
+ */
+id: CursorId, 
+/**
+ * Whose.
+ */
+session: SessionId, 
+/**
+ * The tool whose result it holds.
+ */
+tool: string, 
+/**
+ * `items` or `lines`.
+ */
+unit: string, 
+/**
+ * How many of them.
+ */
+items: number, 
+/**
+ * The last one read, 1-based; 0 before the first read.
+ */
+position: number, 
+/**
+ * Bytes held, exact.
+ */
+bytes: number, 
+/**
+ * Seconds since it was made.
+ */
+age_s: number, 
+/**
+ * Seconds until it expires if nobody reads it.
+ */
+expires_s: number, };

@@ -2,4 +2,19 @@
 import type { CleanupReport } from "./CleanupReport";
 import type { HistoryTotals } from "./HistoryTotals";
 
-export type HistoryPage = { reports: Array<CleanupReport>, more: boolean, totals: HistoryTotals, };
+/**
+ * A page of past cleanups.
+ */
+export type HistoryPage = { 
+/**
+ * Newest first.
+ */
+reports: Array<CleanupReport>, 
+/**
+ * Whether older ones match too.
+ */
+more: boolean, 
+/**
+ * Totals over everything that matches.
+ */
+totals: HistoryTotals, };

@@ -3,4 +3,35 @@ import type { LeftoverId } from "./LeftoverId";
 import type { LeftoverKind } from "./LeftoverKind";
 import type { SessionId } from "./SessionId";
 
-export type Leftover = { id: LeftoverId, kind: LeftoverKind, what: string, session: SessionId, since: string, attempts: number, last_error: string, };
+/**
+ * One thing left behind.
+ */
+export type Leftover = { 
+/**
+ * Its id.
+ */
+id: LeftoverId, 
+/**
+ * What kind of thing it is.
+ */
+kind: LeftoverKind, 
+/**
+ * What it is, for people.
+ */
+what: string, 
+/**
+ * Whose it was.
+ */
+session: SessionId, 
+/**
+ * Since when (wall clock, RFC 3339).
+ */
+since: string, 
+/**
+ * How often its removal was tried again.
+ */
+attempts: number, 
+/**
+ * Why the last try failed.
+ */
+last_error: string, };

@@ -4,4 +4,7 @@ import type { HistoryPage } from "./HistoryPage";
 import type { SessionDetail } from "./SessionDetail";
 import type { Snapshot } from "./Snapshot";
 
+/**
+ * The answer to a [`Command`].
+ */
 export type Reply = { "reply": "snapshot", "data": Snapshot } | { "reply": "session", "data": SessionDetail } | { "reply": "report", "data": CleanupReport } | { "reply": "history", "data": HistoryPage } | { "reply": "done", "data": number };

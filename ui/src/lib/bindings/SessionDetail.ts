@@ -3,4 +3,19 @@ import type { CallView } from "./CallView";
 import type { CursorView } from "./CursorView";
 import type { SessionView } from "./SessionView";
 
-export type SessionDetail = { session: SessionView, cursors: Array<CursorView>, calls: Array<CallView>, };
+/**
+ * One session with everything about it.
+ */
+export type SessionDetail = { 
+/**
+ * As in the list.
+ */
+session: SessionView, 
+/**
+ * Its cursors.
+ */
+cursors: Array<CursorView>, 
+/**
+ * Its last calls, newest first.
+ */
+calls: Array<CallView>, };

@@ -8,4 +8,67 @@ import type { SessionState } from "./SessionState";
 import type { StepView } from "./StepView";
 import type { TabView } from "./TabView";
 
-export type SessionView = { id: SessionId, name: string | null, client: ClientView, state: SessionState, opened_at: string, idle_s: number, ends_in_s: number | null, calls: number, running: CallView | null, tabs: Array<TabView>, cursors: number, devtools: DevtoolsView, held: HeldView, steps: Array<StepView>, browser_lost: boolean, };
+/**
+ * One session in a list.
+ */
+export type SessionView = { 
+/**
+ * Its id.
+ */
+id: SessionId, 
+/**
+ * The name given at `session_open`.
+ */
+name: string | null, 
+/**
+ * Whose.
+ */
+client: ClientView, 
+/**
+ * What it is doing.
+ */
+state: SessionState, 
+/**
+ * Opened when (wall clock, RFC 3339).
+ */
+opened_at: string, 
+/**
+ * Seconds since the end of its last call; 0 while one runs.
+ */
+idle_s: number, 
+/**
+ * Seconds until the idle timeout; none where it never comes or a call runs.
+ */
+ends_in_s: number | null, 
+/**
+ * Calls made so far.
+ */
+calls: number, 
+/**
+ * The running call.
+ */
+running: CallView | null, 
+/**
+ * Its tabs.
+ */
+tabs: Array<TabView>, 
+/**
+ * How many cursors.
+ */
+cursors: number, 
+/**
+ * What its buffers hold.
+ */
+devtools: DevtoolsView, 
+/**
+ * What it holds.
+ */
+held: HeldView, 
+/**
+ * The steps of its removal so far, while it is closing.
+ */
+steps: Array<StepView>, 
+/**
+ * Whether its browser was lost since its last call.
+ */
+browser_lost: boolean, };

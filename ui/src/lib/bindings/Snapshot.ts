@@ -6,4 +6,39 @@ import type { Leftover } from "./Leftover";
 import type { MemoryHistory } from "./MemoryHistory";
 import type { SessionView } from "./SessionView";
 
-export type Snapshot = { seq: number, at: string, host: HostView, clients: Array<ClientView>, sessions: Array<SessionView>, leftovers: Array<Leftover>, recent: Array<CleanupReport>, memory: MemoryHistory, };
+/**
+ * Everything the dashboard's first screen needs.
+ */
+export type Snapshot = { 
+/**
+ * The number of the last event this picture contains.
+ */
+seq: number, 
+/**
+ * When it was taken (wall clock, RFC 3339).
+ */
+at: string, 
+/**
+ * The host.
+ */
+host: HostView, 
+/**
+ * Clients that are here, with or without a session.
+ */
+clients: Array<ClientView>, 
+/**
+ * Live and closing sessions, oldest first.
+ */
+sessions: Array<SessionView>, 
+/**
+ * What is left behind.
+ */
+leftovers: Array<Leftover>, 
+/**
+ * The last cleanups, newest first, at most 20.
+ */
+recent: Array<CleanupReport>, 
+/**
+ * Memory over time.
+ */
+memory: MemoryHistory, };

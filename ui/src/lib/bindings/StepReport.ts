@@ -3,4 +3,35 @@ import type { Error } from "./Error";
 import type { Step } from "./Step";
 import type { StepOutcome } from "./StepOutcome";
 
-export type StepReport = { step: Step, outcome: StepOutcome, ms: number, count: number, bytes: number, detail: string, error: Error | null, };
+/**
+ * What one step did.
+ */
+export type StepReport = { 
+/**
+ * Which step.
+ */
+step: Step, 
+/**
+ * How it ended.
+ */
+outcome: StepOutcome, 
+/**
+ * How long it took, in milliseconds.
+ */
+ms: number, 
+/**
+ * How many things it freed: buffer entries, cursors, tabs, or sessions.
+ */
+count: number, 
+/**
+ * How many bytes it freed, where they are counted.
+ */
+bytes: number, 
+/**
+ * What it did, for people: `3 tabs closed, context disposed`.
+ */
+detail: string, 
+/**
+ * Why it failed.
+ */
+error: Error | null, };

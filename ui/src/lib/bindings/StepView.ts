@@ -2,4 +2,15 @@
 import type { Step } from "./Step";
 import type { StepOutcome } from "./StepOutcome";
 
-export type StepView = { step: Step, outcome: StepOutcome | null, };
+/**
+ * One cell of the D C B S strip.
+ */
+export type StepView = { 
+/**
+ * Which step.
+ */
+step: Step, 
+/**
+ * How it ended; none while it runs.
+ */
+outcome: StepOutcome | null, };

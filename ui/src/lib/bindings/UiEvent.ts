@@ -7,4 +7,7 @@ import type { LeftoverId } from "./LeftoverId";
 import type { MemoryHistory } from "./MemoryHistory";
 import type { SessionView } from "./SessionView";
 
+/**
+ * What changed, for whoever subscribed. Lifecycle comes at once; numbers at most twice a second.
+ */
 export type UiEvent = { "event": "session", "data": SessionView } | { "event": "removed", "data": CleanupReport } | { "event": "clients", "data": Array<ClientView> } | { "event": "leftover", "data": Leftover } | { "event": "leftover_cleared", "data": LeftoverId } | { "event": "host", "data": HostView } | { "event": "memory", "data": MemoryHistory } | { "event": "lagged" };

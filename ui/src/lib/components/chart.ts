@@ -53,7 +53,9 @@ export function draw(parent: HTMLElement, band: Band, onHover: (index: number | 
           gap: 3,
           grid: { show: false },
           space: 90,
-          values: (_, splits) => splits.map((at) => hourMinute(at)),
+          incrs: [60, 120, 300, 600, 900, 1800, 3600],
+          // A label that the edge would cut is left out.
+          values: (plot, splits) => splits.map((at) => (plot.valToPos(at, 'x') < 16 ? '' : hourMinute(at))),
         },
         {
           ...axis,
@@ -86,13 +88,11 @@ export function stacked({ times, held, shared, step }: Band): [number[], (number
   const both = held.map((value, index) => value + (shared[index] ?? 0))
   const first = both.findIndex((value) => value > 0)
   const few = first < 0 || both.length - first < FEW
-  const drawn = (values: number[]) => {
-    const level = values.map((value, index) => (few ? (values.at(-1) ?? 0) : value) ?? values[index])
-    // Nothing is drawn before there was something.
-    const from = [level[0] ?? 0, ...level].map((value, index) => (index < first ? null : value))
-    if (first >= 0) from[first] = level[first] ?? 0
-    return from
-  }
+  // Nothing is drawn before there was something.
+  const drawn = (values: number[]) =>
+    Array.from({ length: values.length + 1 }, (_, column) =>
+      column < first ? null : (values.at(few ? -1 : Math.max(column - 1, first)) ?? 0),
+    )
   return [[(times[0] ?? 0) - step, ...times], drawn(both), drawn(held)]
 }
 
