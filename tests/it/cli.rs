@@ -121,8 +121,8 @@ fn questions_to_a_running_host() {
         doctor.out
     );
     let checks = ebb(&host, &["doctor", "--json"]).json();
-    let names: Vec<&str> = checks.as_array().unwrap().iter().filter_map(|check| check["name"].as_str()).collect();
-    assert!(["chromium", "sandbox", "data", "sockets"].iter().all(|name| names.contains(name)), "{names:?}");
+    let of_checks: Vec<&str> = checks.as_array().unwrap().iter().filter_map(|check| check["name"].as_str()).collect();
+    assert!(["chromium", "sandbox", "data", "sockets"].iter().all(|name| of_checks.contains(name)), "{of_checks:?}");
 }
 
 #[test]

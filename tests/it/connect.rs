@@ -175,6 +175,26 @@ fn f20_the_bridge_of_a_dead_host_starts_the_next_one() {
     end(&place, &paths, second.pid);
 }
 
+/// The same while nothing runs: the first call that needs the session says what was lost, once.
+#[test]
+#[ignore = "decisions.md 4: the bridge says `again` in its hello, and the host does not read it yet"]
+fn f20_an_idle_client_of_a_dead_host_is_told_once() {
+    let place = Place::new();
+    let paths = paths(&place);
+    let mut agent = bare(&place, "survivor");
+    agent.shake_hands();
+    agent.open("about:blank");
+    agent.evaluate("() => { window.mark = 1; return 1; }");
+    procs::kill(Endpoint::read(&paths.endpoint_file).unwrap().pid);
+    let told = agent.call("browser_evaluate", json!({"function": "() => window.mark"}));
+    let second = Endpoint::read(&paths.endpoint_file).unwrap().pid;
+    let after = agent.call("browser_evaluate", json!({"function": "() => 1"}));
+    agent.kill();
+    end(&place, &paths, second);
+    assert!(told.is_error && told.code() == "session_ended", "a page that nobody had opened answered: {}", told.text);
+    assert!(!after.is_error, "told twice: {}", after.text);
+}
+
 /// Quit by the user: the bridge says so and starts nothing.
 #[test]
 fn after_an_orderly_quit_nothing_is_started() {

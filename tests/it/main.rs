@@ -14,9 +14,11 @@ mod connect;
 mod deaths;
 /// Every way a client can go: closed, half closed, killed while idle, while a page hangs, while its browser is born.
 mod disconnects;
+/// The harness itself: it sees what it must see, or every other test here proves nothing.
+mod harness;
 /// Two ends of one session at the same moment.
 mod races;
-/// The two promises of the assignment: nothing of a gone client can be read, and nobody else loses anything.
+/// The two promises all others rest on: nothing of a gone client can be read, and nobody else loses anything.
 mod seed;
 /// Each page of `fixtures/snapshot` against its expected text, through a real call.
 mod snapshots;

@@ -23,11 +23,9 @@ impl Day {
     fn open_large(&mut self) {
         self.client.open(&self.site.url("/large.html"));
         let client = &mut self.client;
-        wait_for("the large page is ready", Duration::from_secs(60), || {
-            match client.evaluate("() => document.title") {
-                title if title == "\"large ready\"" => Ok(()),
-                title => Err(title),
-            }
+        wait_for("the large page is ready", Duration::from_mins(1), || match client.evaluate("() => document.title") {
+            title if title == "\"large ready\"" => Ok(()),
+            title => Err(title),
         });
     }
 
@@ -154,12 +152,10 @@ fn clicks_and_typing_act_as_a_person_would() {
     day.client.ok("browser_type", json!({"target": field, "text": "first"}));
     day.client.ok("browser_type", json!({"target": field, "text": "päge 2"}));
     assert_eq!(day.client.evaluate("() => q.value"), "\"päge 2\"", "it replaces");
+    day.client.ok("browser_type", json!({"target": field, "text": ""}));
+    day.client.evaluate("() => { keys.textContent = ''; return 1; }");
     let sent = day.client.ok("browser_type", json!({"target": field, "text": "abc", "slowly": true, "submit": true}));
-    assert!(
-        sent.must("Page").contains("Page Title: sent päge 2abc") || sent.must("Page").contains("Page Title: sent abc"),
-        "{}",
-        sent.text
-    );
+    assert!(sent.must("Page").contains("Page Title: sent abc"), "{}", sent.text);
     assert_eq!(day.client.evaluate("() => keys.textContent"), "\"abcEnter\"", "a key a character");
 
     let gone = day.client.call("browser_click", json!({"target": "e999"})).err();
@@ -275,7 +271,9 @@ fn files_are_uploaded_from_the_clients_folder_only() {
             assert!(denied.text.contains("outside allowed roots"), "{path}: {}", denied.text);
         }
         std::fs::write(project.join("other.txt"), "another one").unwrap();
-        for (path, text) in [(project.join("note.txt").to_str().unwrap(), "from the project"), ("other.txt", "another one")] {
+        for (path, text) in
+            [(project.join("note.txt").to_str().unwrap(), "from the project"), ("other.txt", "another one")]
+        {
             if agent.call("browser_snapshot", json!({})).section("Modal state").is_none() {
                 agent.ok("browser_click", choose.clone());
             }

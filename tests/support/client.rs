@@ -76,7 +76,7 @@ impl Client {
 
     fn message(&mut self, id: u64, deadline: Duration) -> Result<Value, String> {
         let end = Instant::now() + deadline;
-        let mut chunk = [0_u8; 64 * 1024];
+        let mut chunk = vec![0_u8; 64 * 1024];
         loop {
             if let Some(message) = self.answers.remove(&id) {
                 return Ok(message);

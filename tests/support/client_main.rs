@@ -62,20 +62,17 @@ fn main() {
     let after =
         |flag: &str, n: usize| arguments.iter().position(|word| word == flag).map(|at| arguments[at + n].clone());
     let name = after("--name", 1).unwrap_or_else(|| "test client".to_owned());
-    let (mut up, down): (Up, Box<dyn Read + Send>) = match after("--socket", 1) {
-        Some(socket) => {
-            let stream = UnixStream::connect(socket).expect("the host listens");
-            (Up::Socket(stream.try_clone().unwrap()), Box::new(stream))
-        }
-        None => {
-            let mut bridge = Command::new(after("--bridge", 1).expect("--socket PATH or --bridge EBB is given"));
-            bridge.args(for_bridge);
-            let mut bridge = bridge.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the bridge starts");
-            let ends = (Up::Pipe(bridge.stdin.take()), bridge.stdout.take().unwrap());
-            // The one who started it waits for it.
-            thread::spawn(move || bridge.wait());
-            (ends.0, Box::new(ends.1))
-        }
+    let (mut up, down): (Up, Box<dyn Read + Send>) = if let Some(socket) = after("--socket", 1) {
+        let stream = UnixStream::connect(socket).expect("the host listens");
+        (Up::Socket(stream.try_clone().unwrap()), Box::new(stream))
+    } else {
+        let mut bridge = Command::new(after("--bridge", 1).expect("--socket PATH or --bridge EBB is given"));
+        bridge.args(for_bridge);
+        let mut bridge = bridge.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the bridge starts");
+        let ends = (Up::Pipe(bridge.stdin.take()), bridge.stdout.take().unwrap());
+        // The one who started it waits for it.
+        thread::spawn(move || bridge.wait());
+        (ends.0, Box::new(ends.1))
     };
     let silent = arguments.iter().any(|word| word == "--silent");
     let (said, heard) = channel::<Value>();

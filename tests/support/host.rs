@@ -254,7 +254,9 @@ impl Drop for TestHost {
         let left = self.files_left();
         if self.killed {
             // The next start would have removed it; a guardian does it at once.
-            left.iter().for_each(|path| eprintln!("a killed host left {path}"));
+            for path in &left {
+                eprintln!("a killed host left {path}");
+            }
         } else {
             assert!(left.is_empty(), "files are left behind: {left:?}");
         }

@@ -17,6 +17,7 @@ pub struct Place {
     folder: Option<tempfile::TempDir>,
     path: PathBuf,
     marker: String,
+    patience: Duration,
 }
 
 impl Place {
@@ -30,7 +31,15 @@ impl Place {
         for part in ["home", "tmp", "run", "project"] {
             std::fs::create_dir(path.join(part)).unwrap();
         }
-        Self { folder: Some(folder), path, marker }
+        Self { folder: Some(folder), path, marker, patience: END }
+    }
+
+    /// One that waits for nothing when it checks what is left.
+    #[must_use]
+    pub fn impatient() -> Self {
+        let mut place = Self::new();
+        place.patience = Duration::ZERO;
+        place
     }
 
     /// The whole place.
@@ -89,7 +98,7 @@ impl Place {
 
     /// Ends what is left here by pid and says what it was, after it had its time to end by itself.
     fn clear(&self) -> Vec<procs::Process> {
-        let end = Instant::now() + if panicking() { Duration::ZERO } else { END };
+        let end = Instant::now() + if panicking() { Duration::ZERO } else { self.patience };
         let mut left = self.processes();
         while !left.is_empty() && Instant::now() < end {
             std::thread::sleep(crate::ms(10));

@@ -184,6 +184,6 @@ fn respond(stream: &mut TcpStream, status: &str, kind: &str, body: &[u8]) -> std
         "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nCache-Control: no-store\r\n\r\n",
         body.len()
     );
-    stream.write_all(head.as_bytes())?;
-    stream.write_all(body)
+    // In one piece: two would wait for each other's acknowledgement.
+    stream.write_all(&[head.as_bytes(), body].concat())
 }

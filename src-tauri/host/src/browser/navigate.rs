@@ -13,10 +13,7 @@ use super::tab::Tab;
 /// After the document's content is there, its `load` may take this much longer.
 const LOAD_GRACE: Duration = Duration::from_secs(5);
 
-/// A page that has not made way for the next one after this long is asked whether it still answers.
-const STUCK: Duration = Duration::from_secs(2);
-
-/// How long it may take to answer that.
+/// A page that does not answer for this long is stopped before the next one takes its place.
 const ANSWER: Duration = Duration::from_secs(1);
 
 /// The address that was meant: without a scheme it is `https://`, for localhost `http://`.
@@ -63,11 +60,14 @@ pub(crate) fn address(given: &str) -> Result<String> {
 /// The network's error, no answer within `deadline`, a dialog that opened, a crash, the browser's end.
 pub(crate) async fn navigate(tab: &Arc<Tab>, address: &str, deadline: Duration) -> Result<()> {
     // A crashed renderer is replaced by the navigation itself.
-    tab.poke(|state| {
-        state.crashed = false;
+    let crashed = tab.poke(|state| {
         state.status = None;
+        std::mem::take(&mut state.crashed)
     });
     let navigation = async {
+        if !crashed {
+            make_way(tab).await;
+        }
         let answer = tab.call_within(&NavigateParams::new(address.to_owned()), deadline).await?;
         if let Some(error) = answer.error_text.filter(|error| !error.is_empty()) {
             if error == "net::ERR_ABORTED" {
@@ -97,12 +97,6 @@ pub(crate) async fn navigate(tab: &Arc<Tab>, address: &str, deadline: Duration) 
         tab.until(LOAD_GRACE, |state| state.crashed || state.loader != loader || state.lifecycle.loaded).await;
         Ok(())
     };
-    let navigation = async {
-        tokio::select! {
-            done = navigation => done,
-            never = stop_spinning(tab) => match never {},
-        }
-    };
     tokio::time::timeout(deadline, tab.unless_modal(navigation)).await.unwrap_or_else(|_| {
         Err(Error::new(
             Code::Timeout,
@@ -112,22 +106,15 @@ pub(crate) async fn navigate(tab: &Arc<Tab>, address: &str, deadline: Duration) 
     })
 }
 
-/// Stops the script of a page that computes for ever: the next page needs its main thread. A page that
-/// answers is left alone, however long the server of the next one takes.
-async fn stop_spinning(tab: &Arc<Tab>) -> std::convert::Infallible {
-    let commits = tab.peek(|state| state.commits);
-    loop {
-        tokio::time::sleep(STUCK).await;
-        if tab.peek(|state| state.commits != commits) {
-            break;
-        }
-        let answer = tab.call_within(&EvaluateParams::new("0"), ANSWER).await;
-        if answer.is_err_and(|error| error.code == Code::Timeout) && tab.peek(|state| state.commits == commits) {
-            tracing::debug!(tab = tab.number, "a page that spins is stopped for the next one");
-            drop(tab.call_within(&TerminateExecutionParams::default(), ANSWER).await);
-        }
+/// Stops the script of a page that computes for ever: the next document may need its main thread. Before
+/// the navigation, because Chromium keeps such commands back once the next document is on its way.
+async fn make_way(tab: &Arc<Tab>) {
+    let answer = tab.call_within(&EvaluateParams::new("0"), ANSWER).await;
+    if answer.is_err_and(|error| error.code == Code::Timeout) {
+        tracing::debug!(tab = tab.number, "a page that spins is stopped for the next one");
+        // What does not help either: the navigation's own deadline says so.
+        drop(tab.call_within(&TerminateExecutionParams::default(), ANSWER).await);
     }
-    std::future::pending().await
 }
 
 #[cfg(test)]
