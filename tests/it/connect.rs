@@ -177,7 +177,6 @@ fn f20_the_bridge_of_a_dead_host_starts_the_next_one() {
 
 /// The same while nothing runs: the first call that needs the session says what was lost, once.
 #[test]
-#[ignore = "decisions.md 4: the bridge says `again` in its hello, and the host does not read it yet"]
 fn f20_an_idle_client_of_a_dead_host_is_told_once() {
     let place = Place::new();
     let paths = paths(&place);
@@ -185,9 +184,13 @@ fn f20_an_idle_client_of_a_dead_host_is_told_once() {
     agent.shake_hands();
     agent.open("about:blank");
     agent.evaluate("() => { window.mark = 1; return 1; }");
-    procs::kill(Endpoint::read(&paths.endpoint_file).unwrap().pid);
+    let first = Endpoint::read(&paths.endpoint_file).unwrap().pid;
+    procs::kill(first);
+    let second = wait_for("the next host says where it is", Duration::from_secs(5), || {
+        let pid = Endpoint::read(&paths.endpoint_file).map(|endpoint| endpoint.pid);
+        pid.filter(|pid| *pid != first).ok_or_else(|| format!("{pid:?}"))
+    });
     let told = agent.call("browser_evaluate", json!({"function": "() => window.mark"}));
-    let second = Endpoint::read(&paths.endpoint_file).unwrap().pid;
     let after = agent.call("browser_evaluate", json!({"function": "() => 1"}));
     agent.kill();
     end(&place, &paths, second);

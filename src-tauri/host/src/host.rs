@@ -130,9 +130,10 @@ impl Host {
         let dashboard = dashboard.map(|port| Dashboard::start(port, control.clone())).transpose()?;
         let control_socket = ControlSocket::start(Listener::bind(&paths.control_sock, &lock)?, control.clone());
         let tools = ToolHost::new(manager.clone(), cursors, Arc::clone(&browsers), Arc::new(settings));
-        let mcp = McpServer::start(Listener::bind(&paths.mcp_sock, &lock)?, tools);
+        // Written before anybody can be served: a client that asks where the host is must not find a dead one.
         let endpoint = Endpoint::of(&paths);
         endpoint.write(&paths.endpoint_file)?;
+        let mcp = McpServer::start(Listener::bind(&paths.mcp_sock, &lock)?, tools);
 
         let host = Self {
             paths,

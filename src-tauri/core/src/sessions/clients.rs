@@ -97,6 +97,16 @@ impl Client {
 }
 
 impl SessionManager {
+    /// The client had a default session at a host that died, and does not know: its next call that
+    /// needs one says so, once.
+    pub fn default_lost(&self, client: &ClientId) {
+        let mut registry = self.inner.registry.lock();
+        let Some(record) = registry.clients.get_mut(client) else { return };
+        if record.default == DefaultSession::None {
+            record.default = DefaultSession::Ended(SessionId::new(), Reason::RecoveredAtStart);
+        }
+    }
+
     /// A client connected. Costs a record, no session and no browser.
     ///
     /// # Errors

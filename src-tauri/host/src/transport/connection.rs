@@ -84,6 +84,9 @@ pub(super) async fn serve(stream: UnixStream, pid: Option<u32>, shared: Shared) 
             return drop(told);
         }
     };
+    if hello.as_ref().is_some_and(|hello| hello.again) {
+        manager.default_lost(&client);
+    }
     tracing::debug!(%client, ?pid, "client connected");
     let presence = Presence {
         manager: manager.clone(),

@@ -27,7 +27,7 @@ pub struct Hello {
     pub flags: Vec<String>,
     /// The bridge's version of Ebb.
     pub version: String,
-    /// Whether the bridge comes back after the host died under it: the first call should say what was lost.
+    /// Whether its client lost a session with a host that died, and does not know: its first call says so.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub again: bool,
 }

@@ -35,6 +35,19 @@ async fn after_an_end_the_next_call_is_told_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_lost_a_session_with_a_dead_host_is_told_once() {
+    let sea = Sea::new();
+    let (client, session) = sea.session();
+    sea.manager.default_lost(&client);
+    assert_eq!(sea.manager.default_session(&client).unwrap().id(), session.id(), "a live session is not lost");
+    sea.manager.remove_session(session.id(), Reason::Manual(AskedBy::Tool)).await;
+    sea.manager.default_lost(&client);
+    let told = sea.manager.default_session(&client).unwrap_err();
+    assert!(told.message.starts_with("Session ended: Ebb itself had died."), "{told}");
+    assert!(sea.manager.default_session(&client).is_ok());
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_notice_waits_for_the_next_call_however_late() {
     let sea = Sea::new();
     let (client, session) = sea.session();

@@ -105,14 +105,14 @@ pub fn run(options: &Options) -> Ending {
 
 /// Connects to the next host and brings it to where the client believes the conversation is.
 fn again(options: &Options, watch: &Watch, pump: &mut Pump, last: &Host) -> Result<Host, NoHost> {
-    let Some(Replay { initialize, swallow, initialized, unfinished }) = pump.tracker.replay() else {
+    let Some(Replay { initialize, swallow, initialized, unfinished, lost: has_lost }) = pump.tracker.replay() else {
         return Err(lost("the connection to Ebb was lost in the middle of a long message"));
     };
     let end = Instant::now() + HANDSHAKE;
     loop {
         let host = dial(&options.paths, options.start, watch)?;
         pump.up.clear();
-        pump.up.push(&hello(options, watch, true));
+        pump.up.push(&hello(options, watch, has_lost));
         pump.up.push(&initialize);
         // The kernel closes a dead host's connections one by one: its listener may be the last to go.
         let is_dead = host.pid.is_some() && host.pid == last.pid;

@@ -24,6 +24,10 @@ pub(super) struct Tracker {
     initialized: Option<Vec<u8>>,
     /// Ids of requests without an answer.
     in_flight: BTreeSet<String>,
+    /// Whether a tool was called on this host, so that there may be a session to lose.
+    called: bool,
+    /// Whether the client lost a session with the last host and does not know it.
+    lost: bool,
 }
 
 #[derive(Debug)]
@@ -44,6 +48,8 @@ pub(super) struct Replay {
     pub(super) initialized: Vec<u8>,
     /// The line that the client was writing.
     pub(super) unfinished: Vec<u8>,
+    /// Whether the next call should say what was lost.
+    pub(super) lost: bool,
 }
 
 impl Tracker {
@@ -67,6 +73,7 @@ impl Tracker {
                         self.initialize = Some(Initialize { id: id.clone(), line, answered: false });
                         self.initialized = None;
                     }
+                    self.called |= method == "tools/call";
                     if self.in_flight.len() < MAX_IN_FLIGHT {
                         self.in_flight.insert(id);
                     }
@@ -104,12 +111,15 @@ impl Tracker {
         self.down = Scanner::default();
         let pending = self.initialize.as_ref().filter(|initialize| !initialize.answered).map(|it| it.id.clone());
         let message = serde_json::Value::from(message);
+        self.lost |= std::mem::take(&mut self.called);
         for id in std::mem::take(&mut self.in_flight) {
             // An unanswered handshake is no call: it is asked again.
             if pending.as_ref() == Some(&id) {
                 self.in_flight.insert(id);
                 continue;
             }
+            // This answer says it.
+            self.lost = false;
             let error = format!(r#"{{"code":{SERVER_ERROR},"message":{message}}}"#);
             lines.extend_from_slice(format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{error}}}"#).as_bytes());
             lines.push(b'\n');
@@ -122,7 +132,7 @@ impl Tracker {
         if self.cut {
             return None;
         }
-        let mut replay = Replay { unfinished: self.line.clone(), ..Replay::default() };
+        let mut replay = Replay { unfinished: self.line.clone(), lost: self.lost, ..Replay::default() };
         if let Some(initialize) = &self.initialize {
             replay.initialize.clone_from(&initialize.line);
             replay.swallow = initialize.answered;
@@ -173,6 +183,21 @@ mod tests {
         // The rest of that line completes it.
         tracker.up(b"\":1,\"id\":5,\"method\":\"x\"}\n");
         assert!(tracker.waits());
+    }
+
+    #[test]
+    fn a_session_that_was_lost_in_silence_is_told_and_one_that_an_answer_told_is_not() {
+        let call = b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{}}\n";
+        let mut tracker = Tracker::default();
+        assert!(tracker.host_is_gone("gone").is_empty());
+        assert!(!tracker.replay().unwrap().lost, "nothing was called");
+        tracker.up(call);
+        tracker.down(&answer(1));
+        assert!(tracker.host_is_gone("gone").is_empty());
+        assert!(tracker.replay().unwrap().lost);
+        tracker.up(call);
+        assert!(!tracker.host_is_gone("gone").is_empty());
+        assert!(!tracker.replay().unwrap().lost, "the answer told it");
     }
 
     #[test]
