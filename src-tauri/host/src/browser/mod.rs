@@ -16,6 +16,7 @@ mod pipe;
 mod processes;
 mod run_dir;
 mod session;
+mod session_tabs;
 mod session_views;
 pub(crate) mod settle;
 pub(crate) mod snapshot;

@@ -1,10 +1,10 @@
 //! The browser side of one session: its context and tabs, made lazily, disposed once and for all.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc};
 
 use chromiumoxide::cdp::browser_protocol::{
     browser::{SetDownloadBehaviorBehavior, SetDownloadBehaviorParams},
-    target::{CloseTargetParams, CreateBrowserContextParams, CreateTargetParams},
+    target::CreateBrowserContextParams,
 };
 use ebb_core::{
     Code, Error, Result, cleanup::Rung, devtools::Buffers, ids::SessionId, ports::Disposed, sessions::Session,
@@ -25,9 +25,6 @@ use super::{
     tab::{Tab, browser_lost},
 };
 
-/// The size of a new tab's viewport, in CSS pixels.
-const VIEWPORT: (i64, i64) = (1280, 720);
-
 /// A browser context in a Chromium.
 #[derive(Clone)]
 pub(crate) struct Context {
@@ -43,12 +40,12 @@ type Making = Shared<BoxFuture<'static, Result<Context>>>;
 #[derive(Default)]
 pub(super) struct Slot {
     /// Nothing may be made any more.
-    closed: bool,
+    pub(super) closed: bool,
     making: Option<Making>,
     pub(super) context: Option<Context>,
     pub(super) tabs: BTreeMap<u32, Arc<Tab>>,
     pub(super) current: Option<u32>,
-    last_number: u32,
+    pub(super) last_number: u32,
     /// The browser ended under the session and its client was not told yet.
     pub(super) lost: bool,
     /// What the client was last told about the page.
@@ -58,12 +55,12 @@ pub(super) struct Slot {
 /// The browser side of one session.
 pub struct SessionBrowser {
     id: SessionId,
-    gate: CancellationToken,
-    devtools: Arc<Buffers>,
-    pool: Arc<Pool>,
-    max_tabs: usize,
+    pub(super) gate: CancellationToken,
+    pub(super) devtools: Arc<Buffers>,
+    pub(super) pool: Arc<Pool>,
+    pub(super) max_tabs: usize,
     pub(super) slot: Mutex<Slot>,
-    changes: watch::Sender<()>,
+    pub(super) changes: watch::Sender<()>,
 }
 
 impl SessionBrowser {
@@ -94,7 +91,7 @@ impl SessionBrowser {
     }
 
     /// Drops what a dead browser left in the slot.
-    fn notice_loss(&self, slot: &mut Slot) {
+    pub(super) fn notice_loss(&self, slot: &mut Slot) {
         let dead = slot.context.as_ref().is_some_and(|context| !context.chromium.is_alive());
         if dead {
             slot.context = None;
@@ -180,165 +177,6 @@ impl SessionBrowser {
         Ok(context)
     }
 
-    /// Opens a tab and makes it the current one.
-    ///
-    /// # Errors
-    /// As [`Self::context`]; too many tabs.
-    pub(crate) async fn open_tab(self: &Arc<Self>) -> Result<Arc<Tab>> {
-        let context = self.context().await?;
-        if self.slot.lock().tabs.len() >= self.max_tabs {
-            return Err(Error::new(
-                Code::LimitReached,
-                format!("this session has {} tabs, which is the limit", self.max_tabs),
-            )
-            .next("Close one with browser_tabs {\"action\":\"close\",\"index\":0}."));
-        }
-        let this = Arc::clone(self);
-        let opening = self.pool.tasks().spawn(async move {
-            let mut create = CreateTargetParams::new("about:blank");
-            create.browser_context_id = Some(context.id.clone().into());
-            (create.width, create.height) = (Some(VIEWPORT.0), Some(VIEWPORT.1));
-            let target =
-                context.chromium.connection.call(None, &create).await.map_err(|error| explain(&error))?.target_id;
-            this.wait_for_target(target.inner(), Duration::from_secs(10)).await
-        });
-        let tab = opening
-            .await
-            .unwrap_or_else(|error| Err(Error::new(Code::Internal, format!("opening a tab failed: {error}"))))?;
-        self.slot.lock().current = Some(tab.number);
-        self.changed();
-        Ok(tab)
-    }
-
-    async fn wait_for_target(&self, target: &str, deadline: Duration) -> Result<Arc<Tab>> {
-        let mut changes = self.changes.subscribe();
-        let find = || self.slot.lock().tabs.values().find(|tab| tab.target == target).cloned();
-        let found = async {
-            loop {
-                if let Some(tab) = find() {
-                    tab.ready.cancelled().await;
-                    return Ok(tab);
-                }
-                if changes.changed().await.is_err() {
-                    return Err(closing());
-                }
-            }
-        };
-        tokio::select! {
-            found = found => found,
-            () = self.gate.cancelled() => Err(closing()),
-            () = tokio::time::sleep(deadline) => Err(Error::new(Code::BrowserUnresponsive, "the browser did not open a tab in time")
-                .next("Call again; a browser that stays silent is restarted.")),
-        }
-    }
-
-    /// The current tab; the first use makes one.
-    ///
-    /// # Errors
-    /// The browser was lost since the last call (said once), or as [`Self::open_tab`].
-    pub(crate) async fn current_tab(self: &Arc<Self>) -> Result<Arc<Tab>> {
-        if self.take_lost() {
-            return Err(browser_lost());
-        }
-        let current = {
-            let slot = self.slot.lock();
-            slot.current.and_then(|number| slot.tabs.get(&number).cloned())
-        };
-        match current {
-            Some(tab) => Ok(tab),
-            None => self.open_tab().await,
-        }
-    }
-
-    /// The current tab, if there is one; makes nothing.
-    pub(crate) fn tab_if_any(&self) -> Option<Arc<Tab>> {
-        let slot = self.slot.lock();
-        slot.current.and_then(|number| slot.tabs.get(&number).cloned())
-    }
-
-    /// All tabs in order of their numbers; the flag marks the current one.
-    pub(crate) fn tabs(&self) -> Vec<(Arc<Tab>, bool)> {
-        let mut slot = self.slot.lock();
-        self.notice_loss(&mut slot);
-        slot.tabs.values().map(|tab| (Arc::clone(tab), slot.current == Some(tab.number))).collect()
-    }
-
-    /// Makes the tab at `index` the current one; tells whether there is one.
-    pub(crate) fn select(&self, index: usize) -> Option<Arc<Tab>> {
-        let mut slot = self.slot.lock();
-        let tab = slot.tabs.values().nth(index).cloned()?;
-        slot.current = Some(tab.number);
-        drop(slot);
-        self.changed();
-        Some(tab)
-    }
-
-    /// Closes a tab; its `beforeunload` does not get to ask.
-    ///
-    /// # Errors
-    /// When the browser did not close it in time.
-    pub(crate) async fn close_tab(&self, tab: &Arc<Tab>) -> Result<()> {
-        let close = CloseTargetParams::new(tab.target.clone());
-        match tab.chromium.connection.call(None, &close).await {
-            Ok(_) => {}
-            Err(error) if error.is_gone() => {}
-            Err(error) => return Err(tab.explain(&error)),
-        }
-        if tokio::time::timeout(Duration::from_secs(2), tab.closed.cancelled()).await.is_err() {
-            return Err(
-                Error::new(Code::BrowserUnresponsive, "the browser did not close the tab in time").next("Call again.")
-            );
-        }
-        Ok(())
-    }
-
-    /// A target of this session's context was attached. None when the session may not have it.
-    pub(crate) fn adopt(
-        &self,
-        target: &str,
-        cdp: &str,
-        opener: Option<&str>,
-        chromium: &Arc<Chromium>,
-    ) -> Option<Arc<Tab>> {
-        let mut slot = self.slot.lock();
-        if slot.closed || slot.tabs.len() >= self.max_tabs {
-            return None;
-        }
-        slot.last_number += 1;
-        let number = slot.last_number;
-        let tab =
-            Tab::attach(number, target.to_owned(), cdp.to_owned(), Arc::clone(chromium), Arc::clone(&self.devtools));
-        slot.tabs.insert(number, Arc::clone(&tab));
-        // A popup does not become current.
-        if opener.is_none() && slot.current.is_none() {
-            slot.current = Some(number);
-        }
-        drop(slot);
-        self.changed();
-        Some(tab)
-    }
-
-    /// Whether the tab is one of this session's.
-    pub(crate) fn has(&self, tab: &Tab) -> bool {
-        self.slot.lock().tabs.get(&tab.number).is_some_and(|own| own.target == tab.target)
-    }
-
-    /// A tab is gone: its neighbour becomes current.
-    pub(crate) fn forget(&self, tab: &Tab) {
-        if !self.has(tab) {
-            return;
-        }
-        let mut slot = self.slot.lock();
-        slot.tabs.remove(&tab.number);
-        if slot.current == Some(tab.number) {
-            let after = slot.tabs.range(tab.number..).next().map(|(number, _)| *number);
-            slot.current = after.or_else(|| slot.tabs.keys().next_back().copied());
-        }
-        drop(slot);
-        self.devtools.drop_tab(tab.number);
-        self.changed();
-    }
-
     /// Frees tabs and context; the session can get new ones. Part of `browser_close`.
     ///
     /// # Errors
@@ -411,7 +249,7 @@ impl SessionBrowser {
     }
 }
 
-fn explain(error: &CdpError) -> Error {
+pub(super) fn explain(error: &CdpError) -> Error {
     match error {
         CdpError::Closed => browser_lost(),
         CdpError::Timeout(_) => Error::new(Code::BrowserUnresponsive, "the browser does not answer")
@@ -420,6 +258,6 @@ fn explain(error: &CdpError) -> Error {
     }
 }
 
-fn closing() -> Error {
+pub(super) fn closing() -> Error {
     Error::new(Code::SessionEnded, "the session is ending").next("Call again to start a new session.")
 }
