@@ -116,7 +116,14 @@ impl Desk {
 
     /// Runs the program to its end.
     pub(crate) fn run(&self, words: &[&str]) -> ExitStatus {
-        self.command(words).status().unwrap()
+        let mut child = self.command(words).spawn().unwrap();
+        let what = format!("ebb-desktop {} ends", words.join(" "));
+        wait_for(&what, SOON, || child.try_wait().unwrap().ok_or_else(|| "it runs".to_owned()))
+    }
+
+    /// Whether a window is there and listens: one that is just starting may still make way for another.
+    pub(crate) fn window_listens(&self) -> bool {
+        self.mcp_socket().with_file_name("window.sock").exists()
     }
 
     pub(crate) fn windows(&self) -> usize {

@@ -84,7 +84,7 @@ fn a_second_start_shows_the_window_of_the_first_and_quitting_takes_it_along() {
     assert!(desk.run(&["--background"]).success());
     assert!(!desk.has_window(), "nobody asked for a window");
     assert!(desk.run(&[]).success());
-    wait_for("the window runs", SOON, || if desk.has_window() { Ok(()) } else { Err("no window process".to_owned()) });
+    wait_for("the window listens", SOON, || if desk.window_listens() { Ok(()) } else { Err("it does not".to_owned()) });
     // A third start raises it: there is one window.
     assert!(desk.run(&["window", "--route", "#/history"]).success());
     assert_eq!(desk.windows(), 1);
