@@ -1,6 +1,6 @@
 //! What must hold, proved from outside: a real host, real clients, a real Chromium, real kills.
 //!
-//! Names begin with the case of the fault catalogue (F01 ...) where there is one. `EBB_TEST_TIMES=file`
+//! Names begin with the number of the fault (F01 ...) where it has one. `EBB_TEST_TIMES=file`
 //! collects the real times, `EBB_TEST_KEEP=1` keeps the folder of a test that failed.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 

@@ -1,4 +1,4 @@
-//! The two promises of the assignment, and the same for twenty clients at once.
+//! The two promises all others rest on, and the same for twenty clients at once.
 
 use std::time::{Duration, Instant};
 

@@ -67,7 +67,7 @@ fn the_report_says_who_asked() {
     assert_eq!(control.reports_of(&session)[0].reason, Reason::Manual(AskedBy::Tool));
 }
 
-/// decisions.md 2: told once, then a new default session.
+/// Told once, then a new default session.
 #[test]
 fn a_client_is_told_once_that_its_session_ended() {
     let (host, site) = (TestHost::start(), Site::start());

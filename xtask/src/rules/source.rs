@@ -7,7 +7,7 @@ const HARD_LIMIT: usize = 800;
 /// The one file that may speak to Tauri, and its test.
 const TAURI_BACKEND: [&str; 2] = ["ui/src/lib/backend/tauri.ts", "ui/src/lib/backend/tauri.test.ts"];
 /// Folders of one machine: no program or script may know them.
-const MACHINE_FOLDERS: [&str; 3] = ["/home/", "/root/", "/work/"];
+const MACHINE_FOLDERS: [&str; 3] = ["/home/", "/root/", "/Users/"];
 
 pub(super) fn check(files: &[File]) -> Vec<Finding> {
     // This file names what it forbids.
@@ -179,10 +179,10 @@ mod tests {
     #[test]
     fn machine_folders_are_found_outside_tests() {
         let text =
-            "let a = \"/home/me/x\";\nlet b = \"https://example.org/work/x\";\n#[cfg(test)]\nlet c = \"/root/x\";\n";
+            "let a = \"/home/me/x\";\nlet b = \"https://example.org/Users/x\";\n#[cfg(test)]\nlet c = \"/root/x\";\n";
         assert_eq!(lines("src-tauri/cli/src/a.rs", text), [1]);
         assert!(lines("tests/support/a.rs", text).is_empty());
-        assert_eq!(lines(".ci/run", "cd /work/x\n"), [1]);
+        assert_eq!(lines(".ci/run", "cd /Users/x\n"), [1]);
     }
 
     #[test]
