@@ -155,7 +155,8 @@ impl Host {
     }
 
     fn start_background(&self, stop_when_idle: Option<Duration>) {
-        let sampling = Arc::clone(&self.info.sampler).run(self.manager.clone());
+        let control = self.control.clone();
+        let sampling = Arc::clone(&self.info.sampler).run(self.manager.clone(), move || control.is_watched());
         let stop = self.stop.clone();
         self.tasks.spawn(async move { stop.run_until_cancelled(Box::pin(sampling)).await });
 

@@ -12,12 +12,15 @@ use chromiumoxide::cdp::{
 };
 use ebb_core::{events::Event, ids::SessionId, sessions::SessionManager};
 use parking_lot::Mutex;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 
 use super::{Browsers, chromium::Chromium, tab::Tab};
 
-/// Between two samples while somebody looks, or while there are tabs.
-const EVERY: Duration = Duration::from_secs(2);
+/// Between two samples while somebody looks; new documents are measured this soon in any case.
+const LOOKED_AT: Duration = Duration::from_secs(1);
+
+/// Between two samples while nobody does.
+const UNSEEN: Duration = Duration::from_secs(30);
 
 /// How long a page may take to answer; a busy one keeps its last figures.
 const ANSWER: Duration = Duration::from_secs(1);
@@ -39,10 +42,12 @@ impl Sampler {
         self.browsers.running().and_then(|_| *self.shared.lock())
     }
 
-    /// Measures for ever; while no session has a tab it waits for an event instead of a clock.
-    pub(crate) async fn run(self: Arc<Self>, manager: SessionManager) {
+    /// Measures for ever: often while `watched` says that somebody looks. While no browser runs it
+    /// waits for an event instead of a clock.
+    pub(crate) async fn run(self: Arc<Self>, manager: SessionManager, watched: impl Fn() -> bool + Send) {
         let mut events = manager.subscribe();
-        let mut clock = tokio::time::interval(EVERY);
+        let mut last: Option<Instant> = None;
+        let mut clock = tokio::time::interval(LOOKED_AT);
         clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             while self.browsers.running().is_none() {
@@ -52,27 +57,33 @@ impl Sampler {
                 }
             }
             clock.tick().await;
-            for session in self.sample().await {
+            let due = watched() || last.is_none_or(|last| last.elapsed() >= UNSEEN);
+            if due {
+                last = Some(Instant::now());
+            }
+            for session in self.sample(due).await {
                 manager.emit(Event::SessionChanged(session));
             }
         }
     }
 
-    /// Measures once; tells whose figures changed.
-    async fn sample(&self) -> Vec<SessionId> {
+    /// Measures all tabs, or only those with a document that was never measured; tells whose figures changed.
+    async fn sample(&self, all: bool) -> Vec<SessionId> {
         let mut changed = Vec::new();
         let mut renderers = HashSet::new();
         for side in self.browsers.all() {
             let before = side.held();
             for (tab, _) in side.tabs() {
-                measure(&tab).await;
+                if all || is_new(&tab) {
+                    measure(&tab).await;
+                }
                 renderers.extend(tab.renderer.lock().pid);
             }
             if side.held() != before {
                 changed.push(side.id().clone());
             }
         }
-        if let Some(chromium) = self.browsers.running() {
+        if let Some(chromium) = self.browsers.running().filter(|_| all) {
             let shared: u64 = group(chromium.pid).filter(|pid| !renderers.contains(pid)).filter_map(resident).sum();
             *self.shared.lock() = (shared > 0).then_some(shared);
         }
@@ -80,13 +91,18 @@ impl Sampler {
     }
 }
 
+/// Whether the tab shows a document that was not measured yet.
+fn is_new(tab: &Tab) -> bool {
+    let known = *tab.renderer.lock();
+    known.pid.is_none() || known.commits != tab.peek(|state| state.commits)
+}
+
 async fn measure(tab: &Arc<Tab>) {
     if !tab.ready.is_cancelled() || tab.modal().is_some() || tab.peek(|state| state.crashed) {
         return;
     }
-    let commits = tab.peek(|state| state.commits);
-    let known = *tab.renderer.lock();
-    if known.pid.is_none() || known.commits != commits {
+    if is_new(tab) {
+        let commits = tab.peek(|state| state.commits);
         let pid = renderer_of(tab, &tab.chromium).await;
         let mut renderer = tab.renderer.lock();
         if pid.is_some() {

@@ -161,6 +161,11 @@ impl Control {
         (self.picture(seq), events)
     }
 
+    /// Whether somebody looks: a window, a dashboard, a tray.
+    pub fn is_watched(&self) -> bool {
+        self.feed.is_watched()
+    }
+
     /// Tells every watcher that there is a new memory sample.
     pub fn announce_memory(&self) {
         if self.feed.is_watched() {
