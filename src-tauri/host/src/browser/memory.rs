@@ -22,6 +22,9 @@ const LOOKED_AT: Duration = Duration::from_secs(1);
 /// Between two samples while nobody does.
 const UNSEEN: Duration = Duration::from_secs(30);
 
+/// A new document is measured this often before it waits its turn: it grows while it loads.
+const GROWING: u32 = 6;
+
 /// How long a page may take to answer; a busy one keeps its last figures.
 const ANSWER: Duration = Duration::from_secs(1);
 
@@ -67,14 +70,14 @@ impl Sampler {
         }
     }
 
-    /// Measures all tabs, or only those with a document that was never measured; tells whose figures changed.
+    /// Measures all tabs, or only those whose document is new; tells whose figures changed.
     async fn sample(&self, all: bool) -> Vec<SessionId> {
         let mut changed = Vec::new();
         let mut renderers = HashSet::new();
         for side in self.browsers.all() {
             let before = side.held();
             for (tab, _) in side.tabs() {
-                if all || is_new(&tab) {
+                if all || is_growing(&tab) {
                     measure(&tab).await;
                 }
                 renderers.extend(tab.renderer.lock().pid);
@@ -91,10 +94,15 @@ impl Sampler {
     }
 }
 
-/// Whether the tab shows a document that was not measured yet.
+/// Whether the tab shows a document whose process is not known yet.
 fn is_new(tab: &Tab) -> bool {
     let known = *tab.renderer.lock();
     known.pid.is_none() || known.commits != tab.peek(|state| state.commits)
+}
+
+/// Whether the tab's document is so new that its figures still move.
+fn is_growing(tab: &Tab) -> bool {
+    is_new(tab) || tab.renderer.lock().measured < GROWING
 }
 
 async fn measure(tab: &Arc<Tab>) {
@@ -108,6 +116,7 @@ async fn measure(tab: &Arc<Tab>) {
         if pid.is_some() {
             renderer.pid = pid;
             renderer.commits = commits;
+            renderer.measured = 0;
         }
     }
     let heap = tab.chromium.connection.call_within(Some(&tab.cdp), &GetHeapUsageParams::default(), ANSWER).await;
@@ -116,6 +125,7 @@ async fn measure(tab: &Arc<Tab>) {
         renderer.js_heap = Some(heap.used_size as u64);
     }
     renderer.bytes = renderer.pid.and_then(resident);
+    renderer.measured = renderer.measured.saturating_add(1);
 }
 
 /// The process of a tab's main frame.

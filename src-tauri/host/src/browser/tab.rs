@@ -68,6 +68,8 @@ pub(crate) struct Renderer {
     pub(crate) pid: Option<u32>,
     /// The document for which the process was looked up.
     pub(crate) commits: u64,
+    /// How often that document was measured.
+    pub(crate) measured: u32,
     /// Its private and proportional shared memory, in bytes.
     pub(crate) bytes: Option<u64>,
     /// JavaScript heap in use, in bytes.
