@@ -35,6 +35,9 @@ const PROBE_EVERY: Duration = Duration::from_secs(5);
 /// How long a probe may take.
 const PROBE: Duration = Duration::from_secs(2);
 
+/// A probe that took this much longer than it may says that the host or the machine slept, not the browser.
+const GAP: Duration = Duration::from_secs(2);
+
 /// Failed probes in a row after which an unresponsive Chromium is ended.
 const PROBES_LOST: u32 = 3;
 
@@ -160,7 +163,11 @@ impl Chromium {
 
     /// Asks for a sign of life. The supervisor ends a browser that gave none three times in a row.
     async fn probe(&self) -> bool {
+        let began = tokio::time::Instant::now();
         let answered = self.connection.call_within(None, &GetVersionParams::default(), PROBE).await.is_ok();
+        if !answered && began.elapsed() > PROBE + GAP {
+            return false;
+        }
         let failed = if answered {
             self.failed_probes.store(0, Ordering::Relaxed);
             0
@@ -186,15 +193,10 @@ async fn supervise(chromium: Arc<Chromium>, mut child: tokio::process::Child, ru
                 break;
             }
             () = tokio::time::sleep(PROBE_EVERY) => {
-                let slept = tokio::time::Instant::now();
                 let state_changed = tokio::select! {
                     state_changed = chromium.probe() => state_changed,
                     () = chromium.connection.closed() => break,
                 };
-                // A machine that slept through the probe says nothing about the browser.
-                if slept.elapsed() > PROBE * 3 {
-                    chromium.failed_probes.store(0, Ordering::Relaxed);
-                }
                 if state_changed {
                     changed();
                 }
