@@ -32,6 +32,9 @@ const LEAVE: Duration = Duration::from_secs(3);
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
 /// How long a refused client may take to read why.
 const REFUSAL: Duration = Duration::from_secs(1);
+/// A client that closed its side this long before its process was found gone had said goodbye. The two come
+/// together when it is killed behind its bridge.
+const GOODBYE: Duration = Duration::from_millis(250);
 /// What a refusal is called in JSON-RPC.
 const REFUSED: ErrorCode = ErrorCode(-32000);
 
@@ -113,6 +116,13 @@ fn newcomer(process: Option<&ClientProcess>) -> NewClient {
     }
 }
 
+/// Whether this end of a process is a death. `ended`: when its stream was half-closed, if it was.
+fn is_death(exit: ExitKind, ended: Option<Instant>) -> bool {
+    let goodbye = ended.is_some_and(|ended| ended.elapsed() > GOODBYE);
+    // How a process ended that was reaped already nobody can say; one that took its leave in order left.
+    exit.killed() && !(exit == ExitKind::Gone && goodbye)
+}
+
 fn refusal(error: &Error) -> ErrorData {
     let next = error.next.as_ref().map(|next| format!(": {next}")).unwrap_or_default();
     ErrorData::new(REFUSED, format!("{}{next}", error.message), serde_json::to_value(error.code).ok())
@@ -151,8 +161,8 @@ impl Presence {
         over: &CancellationToken,
         cut: &CancellationToken,
     ) {
-        let mut exits = self.exits();
-        let mut ended = false;
+        let (watches, mut exits) = self.watch();
+        let mut ended: Option<Instant> = None;
         let gone = self.manager.client_gone(&self.client);
         tokio::pin!(gone);
         let patience = loop {
@@ -160,22 +170,22 @@ impl Presence {
             tokio::select! {
                 biased;
                 () = self.hang_up.hung_up() => {
-                    self.signal(Signal::HungUp { killed: self.killed() });
+                    self.signal(Signal::HungUp { killed: self.killed(&watches, ended) });
                     break None;
                 }
                 Some(exit) = exits.join_next(), if !exits.is_empty() => {
-                    self.signal(Signal::ProcessExited { killed: exit.is_ok_and(ExitKind::killed) });
+                    self.signal(Signal::ProcessExited { killed: exit.is_ok_and(|exit| is_death(exit, ended)) });
                     break None;
                 }
                 () = &mut gone => break None,
                 () = stop.cancelled() => break Some(LAST_ANSWERS),
-                () = self.input.ended(), if !ended => {
-                    ended = true;
+                () = self.input.ended(), if ended.is_none() => {
+                    ended = Some(Instant::now());
                     self.signal(Signal::HalfClosed);
                 }
                 () = &mut service => {
                     // A killed client's end of stream can be served before its hang-up is seen.
-                    let sign = if self.killed() { Signal::HungUp { killed: true } } else { Signal::Drained };
+                    let sign = if self.killed(&watches, ended) { Signal::HungUp { killed: true } } else { Signal::Drained };
                     return self.signal(sign);
                 }
             }
@@ -202,16 +212,23 @@ impl Presence {
     }
 
     /// Whether a process behind the connection was ended by force.
-    fn killed(&self) -> bool {
-        self.watched.iter().any(|key| proc::exited(*key).is_some_and(ExitKind::killed))
+    fn killed(&self, watches: &[Arc<ProcessWatch>], ended: Option<Instant>) -> bool {
+        self.watched.iter().any(|key| {
+            // The watch can say it even of a process that was reaped.
+            let watch = watches.iter().find(|watch| watch.key() == *key);
+            let exit = watch.map_or_else(|| proc::exited(*key), |watch| watch.how());
+            exit.is_some_and(|exit| is_death(exit, ended))
+        })
     }
 
     /// A watch on each process whose end is the client's end.
-    fn exits(&self) -> JoinSet<ExitKind> {
-        let mut exits = JoinSet::new();
+    fn watch(&self) -> (Vec<Arc<ProcessWatch>>, JoinSet<ExitKind>) {
+        let (mut watches, mut exits) = (Vec::new(), JoinSet::new());
         for key in self.watched.iter().copied() {
             match ProcessWatch::open(key.pid, key.start_time) {
                 Ok(watch) => {
+                    let watch = Arc::new(watch);
+                    watches.push(Arc::clone(&watch));
                     exits.spawn(async move { watch.exited().await });
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -221,7 +238,7 @@ impl Presence {
                 Err(error) => tracing::warn!(%error, pid = key.pid, "a client's process cannot be watched"),
             }
         }
-        exits
+        (watches, exits)
     }
 }
 

@@ -43,7 +43,7 @@ impl ExitKind {
     }
 
     /// From the status that `wait` would give.
-    const fn from_status(status: i32) -> Self {
+    pub(super) const fn from_status(status: i32) -> Self {
         match status & 0x7f {
             0 => Self::Exited((status >> 8) & 0xff),
             signal => Self::Killed(signal),

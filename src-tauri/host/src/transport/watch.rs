@@ -42,13 +42,25 @@ impl ProcessWatch {
         self.key
     }
 
+    /// How it ended or is ending; none while it lives. Says it even of one that was reaped, where the kernel
+    /// remembers.
+    #[must_use]
+    pub fn how(&self) -> Option<ExitKind> {
+        let kind = proc::exited(self.key)?;
+        #[cfg(target_os = "linux")]
+        if let (ExitKind::Gone, Handle::Pidfd(fd)) = (kind, &self.handle) {
+            return Some(super::fd::exit_status(fd).map_or(kind, ExitKind::from_status));
+        }
+        Some(kind)
+    }
+
     /// Returns once the process has ended; at once when it had before. Can be called again.
     pub async fn exited(&self) -> ExitKind {
         #[cfg(target_os = "linux")]
         if let Handle::Pidfd(fd) = &self.handle {
             // A pidfd stays readable once it is; an error means that the runtime is going down.
             if fd.readable().await.is_ok() {
-                return proc::exited(self.key).unwrap_or(ExitKind::Gone);
+                return self.how().unwrap_or(ExitKind::Gone);
             }
         }
         loop {
@@ -130,5 +142,28 @@ mod tests {
         let pid = child.id();
         child.wait().unwrap();
         assert_eq!(ProcessWatch::open(pid, 1).unwrap_err().kind(), std::io::ErrorKind::NotFound);
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod reaped {
+    use super::*;
+
+    /// Older kernels do not remember: then it is `Gone`, and never the wrong one of the two.
+    #[tokio::test]
+    #[expect(clippy::disallowed_methods, reason = "the test's own child, ended here")]
+    async fn a_process_that_was_reaped_still_says_how_it_ended() {
+        for (script, kind) in [("read x; exit 3", ExitKind::Exited(3)), ("read x; kill -9 $$", ExitKind::Killed(9))] {
+            let mut shell = std::process::Command::new("sh");
+            let mut child = shell.args(["-c", script]).stdin(std::process::Stdio::piped()).spawn().unwrap();
+            let key = proc::key(child.id()).unwrap();
+            let watch = ProcessWatch::open(key.pid, key.start_time).unwrap();
+            assert_eq!(watch.how(), None);
+            drop(child.stdin.take());
+            child.wait().unwrap();
+            let how = watch.how().unwrap();
+            println!("{script}: {how:?}");
+            assert!(how == kind || how == ExitKind::Gone, "{script}: {how:?}");
+        }
     }
 }
