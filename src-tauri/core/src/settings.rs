@@ -17,6 +17,8 @@ pub struct Settings {
     pub cleanup: CleanupSettings,
     /// How long a tool call may take.
     pub calls: CallSettings,
+    /// How long past cleanups are kept.
+    pub history: HistorySettings,
 }
 
 /// Lifetimes and limits of sessions and clients.
@@ -26,6 +28,8 @@ pub struct SessionSettings {
     pub idle_timeout: Duration,
     /// The same while the client's process is known to live. Zero: never.
     pub idle_timeout_known_process: Duration,
+    /// How long the session of a client that left waits for it to come back. Zero: not at all.
+    pub reconnect_grace: Duration,
     /// How long a half-closed stream may take to receive its last answers.
     pub half_close_grace: Duration,
     /// How long a new connection may stay silent.
@@ -46,9 +50,23 @@ pub struct SessionSettings {
     pub sweep_interval: Duration,
 }
 
+/// Where cursors are kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum StoreChoice {
+    /// In the host's memory.
+    #[default]
+    Memory,
+    /// In throw-away SQLite files of the run folder, one a session.
+    Sqlite,
+    /// In Redis at this URL. It may contain a password: never show or log it whole.
+    Redis(String),
+}
+
 /// Lifetimes and budgets of cursors.
 #[derive(Debug, Clone)]
 pub struct CursorSettings {
+    /// Where they are kept.
+    pub store: StoreChoice,
     /// After the last read a cursor lives this long.
     pub ttl: Duration,
     /// No cursor lives longer than this.
@@ -87,6 +105,19 @@ pub struct BrowserSettings {
     pub no_sandbox: bool,
     /// Arguments added to the command line.
     pub extra_args: Vec<String>,
+    /// Sessions that do not say otherwise get a window of the full browser.
+    pub headed: bool,
+    /// Use the browser that listens here (`ws://...`) instead of starting one.
+    pub endpoint: Option<String>,
+}
+
+/// How long past cleanups are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HistorySettings {
+    /// Days; older reports go.
+    pub days: u32,
+    /// Reports; the oldest go first.
+    pub reports: u32,
 }
 
 /// Deadlines of the steps of a removal.
@@ -125,6 +156,7 @@ impl Default for Settings {
             sessions: SessionSettings {
                 idle_timeout: minutes(30),
                 idle_timeout_known_process: minutes(8 * 60),
+                reconnect_grace: Duration::ZERO,
                 half_close_grace: Duration::from_secs(5),
                 silent_connection: Duration::from_secs(10),
                 max_sessions: 256,
@@ -136,6 +168,7 @@ impl Default for Settings {
                 sweep_interval: Duration::from_secs(1),
             },
             cursors: CursorSettings {
+                store: StoreChoice::default(),
                 ttl: minutes(15),
                 max_age: minutes(120),
                 tombstone: minutes(120),
@@ -164,6 +197,7 @@ impl Default for Settings {
                 browser_silent: Duration::from_secs(30),
                 call: Duration::from_mins(2),
             },
+            history: HistorySettings { days: 30, reports: 10_000 },
         }
     }
 }

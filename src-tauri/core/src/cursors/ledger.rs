@@ -260,6 +260,16 @@ impl<P> Ledger<P> {
         })
     }
 
+    /// The sessions that hold at least one cursor, in no order.
+    pub fn owners(&self) -> Vec<SessionId> {
+        let holding = |shard: &Mutex<Shard<P>>| {
+            let shard = shard.lock();
+            let holders = shard.arenas.iter().filter(|(_, arena)| !arena.entries.is_empty());
+            holders.map(|(session, _)| session.clone()).collect::<Vec<_>>()
+        };
+        self.shards.iter().flat_map(holding).collect()
+    }
+
     /// The session's cursors, oldest first.
     pub fn list(&self, session: &SessionId) -> Vec<CursorView> {
         let now = self.clock.now();

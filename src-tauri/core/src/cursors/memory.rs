@@ -73,6 +73,10 @@ impl CursorStore for MemoryStore {
         self.ledger.list(session)
     }
 
+    async fn owners(&self) -> Result<Vec<SessionId>> {
+        Ok(self.ledger.owners())
+    }
+
     async fn health(&self) -> Result<()> {
         Ok(())
     }

@@ -165,6 +165,13 @@ pub trait CursorStore: Send + Sync {
     /// The session's cursors, oldest first.
     fn list(&self, session: &SessionId) -> Vec<CursorView>;
 
+    /// The sessions of this instance of which the backend itself, not only the books, still holds
+    /// something. The census compares them with the sessions there are.
+    ///
+    /// # Errors
+    /// `StoreUnavailable`.
+    async fn owners(&self) -> Result<Vec<SessionId>>;
+
     /// Whether the store can take and give data now.
     ///
     /// # Errors

@@ -206,6 +206,10 @@ impl CursorStore for FaultyCursors {
         self.memory.list(session)
     }
 
+    async fn owners(&self) -> Result<Vec<SessionId>> {
+        self.memory.owners().await
+    }
+
     async fn health(&self) -> Result<()> {
         self.memory.health().await
     }
