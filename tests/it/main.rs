@@ -14,6 +14,8 @@ mod connect;
 mod deaths;
 /// Every way a client can go: closed, half closed, killed while idle, while a page hangs, while its browser is born.
 mod disconnects;
+/// The host is killed: guardian and start-up reaping.
+mod guard;
 /// The harness itself: it sees what it must see, or every other test here proves nothing.
 mod harness;
 /// Two ends of one session at the same moment.

@@ -27,14 +27,18 @@ pub struct HostArgs {
     pub browser: Option<PathBuf>,
     /// `--idle-timeout`, in seconds.
     pub idle: Option<u64>,
+    /// Anything else on its command line.
+    pub more: Vec<String>,
 }
 
 /// A running host. Dropping it ends it in order and checks that nothing of it is left.
 pub struct TestHost {
     child: Option<Child>,
     args: HostArgs,
-    /// A killed host cannot clear its run folder; its next start does.
+    /// A killed host cannot clear its run folder; its guardian does, or its next start.
     killed: bool,
+    /// False once it was killed together with its guardian, until it is started again.
+    guarded: bool,
     place: Place,
 }
 
@@ -56,7 +60,7 @@ impl TestHost {
     /// The same with arguments.
     #[must_use]
     pub fn with(args: HostArgs) -> Self {
-        let mut host = Self { child: None, args, killed: false, place: Place::new() };
+        let mut host = Self { child: None, args, killed: false, guarded: true, place: Place::new() };
         host.restart();
         host
     }
@@ -108,6 +112,7 @@ impl TestHost {
         if let Some(idle) = self.args.idle {
             command.args(["--idle-timeout", &idle.to_string()]);
         }
+        command.args(&self.args.more);
         command
     }
 
@@ -131,7 +136,7 @@ impl TestHost {
         let expected = format!("listening on {}", self.socket().display());
         let first = said.recv_timeout(START);
         self.child = Some(child);
-        self.killed = false;
+        (self.killed, self.guarded) = (false, true);
         assert_eq!(first.as_deref(), Ok(expected.as_str()), "the host does not listen; its log:\n{}", self.log());
     }
 
@@ -143,6 +148,15 @@ impl TestHost {
         child.wait().expect("a killed host ends");
         self.killed = true;
         began
+    }
+
+    /// SIGKILL for its guardian, then for it, before it can start another one; nobody is left to clean up.
+    pub fn kill_unguarded(&mut self) -> Instant {
+        let guardian = self.guardian();
+        procs::freeze(self.pid());
+        procs::kill(guardian.pid);
+        self.guarded = false;
+        self.kill()
     }
 
     /// SIGTERM; returns how it ended and how long that took.
@@ -187,6 +201,29 @@ impl TestHost {
         Rows::open(&self.data())
     }
 
+    /// Every living process that was started here, without the host's guardian, which is no part of what
+    /// comes and goes with sessions.
+    #[must_use]
+    pub fn processes(&self) -> Vec<procs::Process> {
+        self.place.processes().into_iter().filter(|process| !is_guardian(process)).collect()
+    }
+
+    /// The guardians that run here: one, but for moments.
+    #[must_use]
+    pub fn guardians(&self) -> Vec<procs::Process> {
+        self.place.processes().into_iter().filter(is_guardian).collect()
+    }
+
+    /// Waits until the host says that its guardian stands by; that one.
+    #[must_use]
+    pub fn guardian(&self) -> procs::Process {
+        wait_for("the guardian stands by", START, || {
+            let host = self.control().snapshot().host;
+            let guardian = host.guardian.filter(|_| host.guardian_problem.is_none()).and_then(procs::of);
+            guardian.filter(procs::Process::runs).ok_or_else(|| format!("{:?}", host.guardian_problem))
+        })
+    }
+
     /// The Chromium processes of this host.
     #[must_use]
     pub fn chromium(&self) -> Vec<procs::Process> {
@@ -215,6 +252,10 @@ impl TestHost {
         let folders = ["data/run", "tmp"].map(|part| self.path().join(part));
         folders.iter().flat_map(|folder| procs::names(folder).into_iter().map(|name| shown(folder, &name))).collect()
     }
+}
+
+fn is_guardian(process: &procs::Process) -> bool {
+    process.command.contains(" guard --run-dir ")
 }
 
 fn shown(folder: &Path, name: &str) -> String {
@@ -251,15 +292,14 @@ impl Drop for TestHost {
             let (status, _) = self.terminate();
             assert!(status.success(), "the host ended with {status}");
         }
-        let left = self.files_left();
-        if self.killed {
-            // The next start would have removed it; a guardian does it at once.
-            for path in &left {
-                eprintln!("a killed host left {path}");
-            }
-        } else {
-            assert!(left.is_empty(), "files are left behind: {left:?}");
+        if self.killed && self.guarded {
+            wait_for("the guardian removes what a killed host left", END, || match self.files_left() {
+                left if left.is_empty() => Ok(()),
+                left => Err(format!("{left:?}")),
+            });
         }
+        let left = self.files_left();
+        assert!(left.is_empty() || !self.guarded, "files are left behind: {left:?}");
         let panicked =
             self.log().lines().filter(|line| line.contains("panicked at")).map(str::to_owned).collect::<Vec<_>>();
         assert!(panicked.is_empty(), "the host panicked: {panicked:?}");

@@ -5,6 +5,7 @@ mod control;
 mod detach;
 mod doctor;
 mod end;
+mod guard;
 mod history;
 mod out;
 mod place;
@@ -41,6 +42,9 @@ enum Command {
     History(history::Args),
     /// Check everything that Ebb needs on this machine.
     Doctor(doctor::Args),
+    /// End what a host leaves when it is killed; started by the host itself.
+    #[command(hide = true)]
+    Guard(guard::Args),
     /// Start a program that belongs to no client.
     #[command(hide = true)]
     Detach(detach::Args),
@@ -55,6 +59,7 @@ fn main() -> ExitCode {
         Command::End(args) => end::run(&args),
         Command::History(args) => history::run(&args),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Guard(args) => guard::run(&args),
         Command::Detach(args) => detach::run(&args),
     }
 }

@@ -61,6 +61,9 @@ fn lines(snapshot: &Snapshot) -> Vec<String> {
     if let Some(problem) = &host.history_problem {
         lines.push(format!("history   {problem}"));
     }
+    if let Some(problem) = &host.guardian_problem {
+        lines.push(format!("guardian  none: {problem}"));
+    }
     for leftover in &snapshot.leftovers {
         lines.push(format!(
             "left      {}, tried {}: {}",

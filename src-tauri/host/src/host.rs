@@ -23,7 +23,7 @@ use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    browser::{self, Browsers, Sampler},
+    browser::{Browsers, Sampler},
     control::{
         Control, ControlParts, HostInfo,
         memory::{MemorySampler, Sample},
@@ -32,6 +32,7 @@ use crate::{
     dashboard::Dashboard,
     history::History,
     paths::{Endpoint, HostLock, PathOptions, Paths},
+    run::{self, Guardian, RunDirs},
     tools::call::ToolHost,
     transport::{accept::McpServer, unix::Listener},
 };
@@ -87,7 +88,8 @@ impl Host {
         let lock = HostLock::acquire(&paths.lock)?;
 
         // Before anybody can connect: what earlier hosts left is gone, and what they had open is reported.
-        let reaped = browser::reap(&paths.run_dir).await;
+        let base = paths.run_dir.clone();
+        let reaped = tokio::task::spawn_blocking(move || run::reap(&base)).await.unwrap_or_default();
         if reaped.directories > 0 || reaped.processes > 0 {
             tracing::info!(
                 directories = reaped.directories,
@@ -95,7 +97,9 @@ impl Host {
                 "removed what a dead host had left"
             );
         }
+        let guardian = Guardian::start(ebb_executable(), paths.run_dir.clone(), paths.log_dir.clone());
         let instance = InstanceId::new();
+        let run_dirs = RunDirs::new(paths.run_dir.clone(), &instance, Arc::clone(&guardian));
         let history = Arc::new(History::open(&paths.data_dir.join("history.db"), &instance));
         let recovered = {
             let history = Arc::clone(&history);
@@ -106,7 +110,7 @@ impl Host {
         }
 
         let clock: Arc<dyn Clock> = Arc::new(TokioClock::start());
-        let browsers = Browsers::new(settings.clone(), paths.run_dir.clone(), &instance);
+        let browsers = Browsers::new(settings.clone(), run_dirs);
         let store: Arc<dyn CursorStore> = Arc::new(MemoryStore::new(settings.cursors.clone(), Arc::clone(&clock)));
         let manager = SessionManager::new(
             settings.clone(),
@@ -121,7 +125,8 @@ impl Host {
         manager.start_sweeper();
         let cursors = Arc::new(Cursors::new(store, settings.cursors.clone(), clock));
 
-        let info = Info::new(&paths, &manager, &browsers, &history, recovered.len() as u32, show_window);
+        let parts = (&manager, &browsers, &history, &guardian);
+        let info = Info::new(&paths, parts, recovered.len() as u32, show_window);
         let control = Control::new(ControlParts {
             manager: manager.clone(),
             history: Arc::clone(&history),
@@ -168,6 +173,13 @@ impl Host {
                 shared: info.sampler.shared().unwrap_or_default(),
             };
             info.memory.run(stop, measure, || control.announce_memory()).await;
+        });
+
+        let (mut changes, manager, stop) = (self.info.guardian.changes(), self.manager.clone(), self.stop.clone());
+        self.tasks.spawn(async move {
+            while let Some(Ok(())) = stop.run_until_cancelled(changes.changed()).await {
+                manager.emit(Event::Host);
+            }
         });
 
         if let Some(after) = stop_when_idle {
@@ -234,6 +246,8 @@ impl Host {
             dashboard.stop().await;
         }
         self.control_socket.stop().await;
+        // What is still in its care, it ends now.
+        self.info.guardian.stop().await;
         self.endpoint.remove(&self.paths.endpoint_file);
         drop(self.lock);
     }
@@ -262,6 +276,7 @@ struct Info {
     manager: SessionManager,
     browsers: Arc<Browsers>,
     history: Arc<History>,
+    guardian: Arc<Guardian>,
     sampler: Arc<Sampler>,
     memory: MemorySampler,
     quit: watch::Sender<Option<AskedBy>>,
@@ -272,12 +287,11 @@ struct Info {
 impl Info {
     fn new(
         paths: &Paths,
-        manager: &SessionManager,
-        browsers: &Arc<Browsers>,
-        history: &Arc<History>,
+        parts: (&SessionManager, &Arc<Browsers>, &Arc<History>, &Arc<Guardian>),
         recovered: u32,
         show_window: Option<ShowWindow>,
     ) -> Arc<Self> {
+        let (manager, browsers, history, guardian) = parts;
         let fixed = HostView {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
@@ -291,12 +305,15 @@ impl Info {
             shared_browser: None,
             recovered,
             history_problem: None,
+            guardian: None,
+            guardian_problem: None,
         };
         Arc::new(Self {
             fixed,
             manager: manager.clone(),
             browsers: Arc::clone(browsers),
             history: Arc::clone(history),
+            guardian: Arc::clone(guardian),
             sampler: Sampler::new(Arc::clone(browsers)),
             memory: MemorySampler::default(),
             quit: watch::Sender::new(None),
@@ -319,6 +336,8 @@ impl HostInfo for Info {
             browser: self.browsers.view(),
             shared_browser: self.sampler.shared(),
             history_problem: self.history.problem(),
+            guardian: self.guardian.pid(),
+            guardian_problem: self.guardian.problem(),
             ..self.fixed.clone()
         }
     }

@@ -11,6 +11,8 @@ pub mod logging;
 pub mod paths;
 pub mod transport;
 
+pub mod run;
+
 #[cfg(unix)]
 mod host;
 mod tools;

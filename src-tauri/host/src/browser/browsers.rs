@@ -2,7 +2,6 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    path::PathBuf,
     sync::{Arc, OnceLock},
 };
 
@@ -10,7 +9,7 @@ use async_trait::async_trait;
 use ebb_core::{
     Error, Result,
     events::Event,
-    ids::{InstanceId, SessionId},
+    ids::SessionId,
     ports::{BrowserPort, Disposed},
     sessions::{Session, SessionManager},
     settings::Settings,
@@ -23,13 +22,8 @@ use futures::{
 use parking_lot::Mutex;
 use tokio_util::task::TaskTracker;
 
-use super::{
-    chromium::Chromium,
-    hub::Hub,
-    launch, locate,
-    run_dir::{Marker, RunDir},
-    session::SessionBrowser,
-};
+use super::{chromium::Chromium, hub::Hub, launch, locate, session::SessionBrowser};
+use crate::run::RunDirs;
 
 type Started = Result<(Arc<Chromium>, Arc<Hub>)>;
 
@@ -43,8 +37,7 @@ enum State {
 /// The one Chromium that sessions share, and who uses it.
 pub(crate) struct Pool {
     settings: Settings,
-    run_dir: PathBuf,
-    marker: Marker,
+    run_dirs: Arc<RunDirs>,
     state: Mutex<State>,
     users: Mutex<HashSet<SessionId>>,
     tasks: TaskTracker,
@@ -116,7 +109,7 @@ impl Pool {
 
     async fn launch(self: &Arc<Self>) -> Started {
         let found = locate::find(&self.settings.browser)?;
-        let run_dir = RunDir::create(&self.run_dir, &self.marker)?;
+        let run_dir = self.run_dirs.create('b', &["profile", "tmp", "config"]).await?;
         let launched = match launch::spawn(&found, &self.settings.browser, &run_dir) {
             Ok(launched) => launched,
             Err(error) => {
@@ -215,14 +208,13 @@ pub struct Browsers {
 }
 
 impl Browsers {
-    /// Starts nothing; `run_dir` is where run directories are made.
+    /// Starts nothing; `run_dirs` makes the folders that browsers run in.
     #[must_use]
-    pub fn new(settings: Settings, run_dir: PathBuf, instance: &InstanceId) -> Arc<Self> {
+    pub(crate) fn new(settings: Settings, run_dirs: Arc<RunDirs>) -> Arc<Self> {
         let max_tabs = settings.sessions.max_tabs;
         let pool = Arc::new(Pool {
             settings,
-            run_dir,
-            marker: Marker::of_this_process(instance),
+            run_dirs,
             state: Mutex::new(State::Stopped),
             users: Mutex::default(),
             tasks: TaskTracker::new(),

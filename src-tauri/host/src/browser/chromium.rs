@@ -19,9 +19,8 @@ use super::{
     launch::Launched,
     locate::Found,
     pipe::{Connection, EventSink},
-    processes,
-    run_dir::RunDir,
 };
+use crate::run::{RunDir, processes};
 
 /// How long a new Chromium may take to its first answer.
 const START: Duration = Duration::from_secs(15);
@@ -209,11 +208,8 @@ async fn supervise(chromium: Arc<Chromium>, mut child: tokio::process::Child, ru
     if tokio::time::timeout(GOODBYE, child.wait()).await.is_err() {
         tracing::error!(pid = chromium.pid, "the browser's process could not be reaped");
     }
-    for pid in processes::using_directory(run_dir.path()) {
-        processes::kill(pid);
-    }
     if let Err(error) = run_dir.remove().await {
-        tracing::warn!(path = %run_dir.path().display(), %error, "a run directory could not be removed; the next start tries again");
+        tracing::warn!(path = %run_dir.path().display(), %error, "a run directory could not be removed; it is a leftover now");
     }
     chromium.gone.cancel();
     changed();

@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use chromiumoxide::cdp::browser_protocol::target::{CloseTargetParams, DisposeBrowserContextParams, GetTargetsParams};
 use ebb_core::{Code, Error, Result, cleanup::Rung};
 
-use super::{pipe::CdpError, processes, session::Context, tab::Tab};
+use super::{pipe::CdpError, session::Context, tab::Tab};
+use crate::run::processes;
 
 /// The rungs of disposal, one after the other until nothing carries the context any more.
 pub(super) async fn climb(context: &Context, tabs: &BTreeMap<u32, Arc<Tab>>) -> Result<Rung> {

@@ -11,10 +11,8 @@ use tokio::{
     process::{Child, Command},
 };
 
-use super::{
-    locate::{Found, Kind},
-    run_dir::RunDir,
-};
+use super::locate::{Found, Kind};
+use crate::run::{RunDir, processes};
 
 /// Environment variables that Chromium may see. Everything else, tokens included, stays here.
 const ENVIRONMENT: [&str; 16] = [
@@ -121,6 +119,7 @@ pub(crate) fn spawn(found: &Found, settings: &BrowserSettings, run_dir: &RunDir)
     // The command holds our copies of Chromium's pipe ends; while they live its death is no end of file.
     drop(command);
     let pid = child.id().ok_or_else(|| failed(&"it ended at once"))?;
+    run_dir.record_group(pid);
     let stderr = Arc::new(Mutex::new(VecDeque::new()));
     if let Some(pipe) = child.stderr.take() {
         drain(pipe, Arc::clone(&stderr));
@@ -172,8 +171,8 @@ fn environment(run_dir: &Path) -> Vec<(OsString, OsString)> {
         .collect();
     variables.push(("TMPDIR".into(), run_dir.join("tmp").into()));
     variables.push(("XDG_CONFIG_HOME".into(), run_dir.join("config").into()));
-    // The next start finds the processes of a dead host by this.
-    variables.push(("EBB_RUN_DIR".into(), run_dir.into()));
+    // Whoever ends what a dead host has left finds the processes by this.
+    variables.push((processes::VARIABLE.into(), run_dir.into()));
     variables
 }
 

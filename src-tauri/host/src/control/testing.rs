@@ -35,6 +35,8 @@ pub(crate) fn host_view() -> HostView {
         shared_browser: None,
         recovered: 0,
         history_problem: None,
+        guardian: None,
+        guardian_problem: None,
     }
 }
 

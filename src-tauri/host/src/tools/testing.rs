@@ -24,7 +24,10 @@ use super::{
     response::{Answer, Section},
     schema::{Kind, Schema},
 };
-use crate::browser::Browsers;
+use crate::{
+    browser::Browsers,
+    run::{Guardian, RunDirs},
+};
 
 /// A host and what it stands on.
 pub(crate) struct Bench {
@@ -47,7 +50,8 @@ impl Bench {
         let ports = Ports { clock, browser: Arc::new(FakeBrowser::new()), cursors: store, history: history.clone() };
         let manager = SessionManager::new(settings.clone(), ports);
         manager.start_sweeper();
-        let browsers = Browsers::new(settings.clone(), folder.path().to_path_buf(), &InstanceId::new());
+        let run_dirs = RunDirs::new(folder.path().to_path_buf(), &InstanceId::new(), Guardian::none());
+        let browsers = Browsers::new(settings.clone(), run_dirs);
         let tools = all().into_iter().chain(tools()).collect();
         let host = Arc::new(ToolHost {
             manager,

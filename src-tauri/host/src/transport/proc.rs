@@ -58,6 +58,8 @@ pub struct Stat {
     pub key: ProcessKey,
     /// Its parent's pid.
     pub ppid: u32,
+    /// Its process group.
+    pub group: u32,
     /// Its short name, at most 15 bytes; a program can set it.
     pub comm: String,
     state: char,
@@ -90,6 +92,7 @@ impl Stat {
         Some(Self {
             key: ProcessKey { pid, start_time: field(22)?.parse().ok()? },
             ppid: field(4)?.parse().ok()?,
+            group: field(5)?.parse().ok()?,
             comm,
             state: field(3)?.chars().next()?,
             flags: field(9)?.parse().ok()?,
@@ -108,6 +111,13 @@ fn folder(pid: u32) -> PathBuf {
 pub fn stat(pid: u32) -> Option<Stat> {
     let bytes = fs::read(folder(pid).join("stat")).ok()?;
     Stat::parse(pid, &String::from_utf8_lossy(&bytes))
+}
+
+/// All processes that this user can see, at about one moment.
+#[must_use]
+pub fn all() -> Vec<Stat> {
+    let entries = fs::read_dir("/proc").into_iter().flatten();
+    entries.filter_map(|entry| stat(entry.ok()?.file_name().to_str()?.parse().ok()?)).collect()
 }
 
 /// How the process ended; `None` while it lives.

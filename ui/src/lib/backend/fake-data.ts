@@ -246,6 +246,8 @@ export function host(now: number, over: Partial<HostView> = {}): HostView {
     shared_browser: 143 * MB,
     recovered: 0,
     history_problem: null,
+    guardian: 4022,
+    guardian_problem: null,
     ...over,
   }
 }

@@ -52,4 +52,12 @@ recovered: number,
 /**
  * Whether the history could not be opened or written, in words.
  */
-history_problem: string | null, };
+history_problem: string | null, 
+/**
+ * The process that cleans up when the host is killed, while it runs.
+ */
+guardian: number | null, 
+/**
+ * Why there is none, in words.
+ */
+guardian_problem: string | null, };
