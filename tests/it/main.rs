@@ -6,6 +6,8 @@
 
 /// The dashboard's TypeScript types are those of Rust.
 mod bindings;
+/// What is there for nobody is found, shown and removed.
+mod census;
 /// The command line against a running host, and without one.
 mod cli;
 /// `ebb connect` where no host runs: it starts exactly one, from next to no environment.

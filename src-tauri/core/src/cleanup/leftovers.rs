@@ -44,8 +44,8 @@ pub struct Leftover {
     pub kind: LeftoverKind,
     /// What it is, for people.
     pub what: String,
-    /// Whose it was.
-    pub session: SessionId,
+    /// Whose it was, where that is known.
+    pub session: Option<SessionId>,
     /// Since when (wall clock, RFC 3339).
     #[serde(with = "time::serde::rfc3339")]
     #[cfg_attr(feature = "typescript", ts(type = "string"))]

@@ -1,5 +1,7 @@
 //! What a removal asks of the browser.
 
+use std::collections::HashSet;
+
 use async_trait::async_trait;
 
 use crate::{
@@ -22,6 +24,17 @@ pub struct Disposed {
     pub kept_files: Vec<String>,
 }
 
+/// Something that is there and that nobody owns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stray {
+    /// The same thing has the same key every time it is seen.
+    pub key: String,
+    /// What it is, for people.
+    pub what: String,
+    /// Whose it was, where that can be told.
+    pub session: Option<SessionId>,
+}
+
 /// The browser as the core sees it. Every method is cancel-safe and may be called again.
 #[async_trait]
 pub trait BrowserPort: Send + Sync {
@@ -38,6 +51,20 @@ pub trait BrowserPort: Send + Sync {
     /// # Errors
     /// When something of the session is still there.
     async fn dispose(&self, session: &SessionId) -> Result<Disposed>;
+
+    /// What is really there for none of `sessions`: browser sides, contexts, pages, run directories and the
+    /// processes that belong to them. What is just being made or given up may be among it once, but not
+    /// twice in a row.
+    ///
+    /// # Errors
+    /// When the browser cannot be asked.
+    async fn strays(&self, sessions: &HashSet<SessionId>) -> Result<Vec<Stray>>;
+
+    /// Gets rid of a stray. One that is gone by itself is no error, and what has an owner by now stays.
+    ///
+    /// # Errors
+    /// When it is still there.
+    async fn remove_stray(&self, stray: &Stray) -> Result<Disposed>;
 
     /// The session's tabs, from memory, without asking the browser.
     fn tabs(&self, session: &SessionId) -> Vec<TabView>;

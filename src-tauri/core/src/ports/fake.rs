@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use time::OffsetDateTime;
 
-use super::{BrowserPort, Clock, Disposed, HistoryPort, OpenSession};
+use super::{BrowserPort, Clock, Disposed, HistoryPort, OpenSession, Stray};
 use crate::{
     Code, Error, Result,
     cleanup::{CleanupReport, Leftover, Rung},
@@ -63,6 +63,9 @@ struct Browser {
     scripts: HashMap<(SessionId, Method), Script>,
     fallback: HashMap<Method, Script>,
     calls: HashMap<(SessionId, Method), u32>,
+    strays: HashMap<String, Stray>,
+    censuses: u32,
+    strays_stay: bool,
 }
 
 /// A browser without a browser.
@@ -109,6 +112,31 @@ impl FakeBrowser {
         } else {
             state.lost.remove(session);
         }
+    }
+
+    /// Puts something there that nobody owns.
+    pub fn leave_stray(&self, stray: Stray) {
+        self.state.lock().strays.insert(stray.key.clone(), stray);
+    }
+
+    /// Takes it away again, as if it had gone by itself.
+    pub fn forget_stray(&self, key: &str) {
+        self.state.lock().strays.remove(key);
+    }
+
+    /// Whether strays cannot be removed.
+    pub fn keep_strays(&self, keep: bool) {
+        self.state.lock().strays_stay = keep;
+    }
+
+    /// How often somebody looked for strays.
+    pub fn censuses(&self) -> u32 {
+        self.state.lock().censuses
+    }
+
+    /// How many strays there are.
+    pub fn strays_left(&self) -> usize {
+        self.state.lock().strays.len()
     }
 
     /// The sessions that have a context.
@@ -165,6 +193,28 @@ impl BrowserPort for FakeBrowser {
             rung: Some(Rung::Disposed),
             ..Disposed::default()
         }))
+    }
+
+    async fn strays(&self, sessions: &HashSet<SessionId>) -> Result<Vec<Stray>> {
+        let mut state = self.state.lock();
+        state.censuses += 1;
+        let unowned = state.contexts.keys().filter(|session| !sessions.contains(*session));
+        let contexts = unowned.map(|session| Stray {
+            key: format!("context {session}"),
+            what: format!("a browser context of {session}"),
+            session: Some(session.clone()),
+        });
+        Ok(contexts.chain(state.strays.values().cloned()).collect())
+    }
+
+    async fn remove_stray(&self, stray: &Stray) -> Result<Disposed> {
+        let mut state = self.state.lock();
+        if state.strays_stay {
+            return Err(Error::new(Code::BrowserUnresponsive, "the stray stays as told"));
+        }
+        state.strays.remove(&stray.key);
+        let context = stray.session.as_ref().and_then(|session| state.contexts.remove(session));
+        Ok(Disposed { tabs: context.map_or(0, |context| context.tabs), ..Disposed::default() })
     }
 
     fn tabs(&self, session: &SessionId) -> Vec<TabView> {
@@ -236,7 +286,7 @@ impl HistoryPort for FakeHistory {
         self.records.lock().leftovers.push(leftover.clone());
     }
 
-    fn cleared(&self, leftover: &LeftoverId, _: &SessionId, _: OffsetDateTime) {
+    fn cleared(&self, leftover: &LeftoverId, _: Option<&SessionId>, _: OffsetDateTime) {
         self.records.lock().cleared.push(leftover.clone());
     }
 }

@@ -32,6 +32,6 @@ pub trait HistoryPort: Send + Sync {
     /// A leftover was found or tried again.
     fn leftover(&self, leftover: &Leftover);
 
-    /// A leftover is gone; `session`'s report gets `at` as its clearing time when it was the last.
-    fn cleared(&self, leftover: &LeftoverId, session: &SessionId, at: OffsetDateTime);
+    /// A leftover is gone; the report of its session gets `at` as its clearing time when it was the last.
+    fn cleared(&self, leftover: &LeftoverId, session: Option<&SessionId>, at: OffsetDateTime);
 }

@@ -5,6 +5,6 @@ mod clock;
 pub mod fake;
 mod history;
 
-pub use browser::{BrowserPort, Disposed};
+pub use browser::{BrowserPort, Disposed, Stray};
 pub use clock::{Clock, TokioClock};
 pub use history::{HistoryPort, OpenSession};

@@ -78,6 +78,7 @@ impl Inner {
         }
         self.emit(Event::SessionRemoved(Box::new(CleanupReport::clone(&report))));
         self.sessions_changed.notify_waiters();
+        self.census_soon();
         self.sweeper_wake.notify_one();
     }
 
@@ -102,7 +103,7 @@ impl Inner {
                 id: LeftoverId::new(),
                 kind: step.step.into(),
                 what: what(step.step, entry),
-                session: entry.id.clone(),
+                session: Some(entry.id.clone()),
                 since: wall,
                 attempts: 0,
                 last_error: step.error.as_ref().map_or_else(|| "it did not run".to_owned(), ToString::to_string),

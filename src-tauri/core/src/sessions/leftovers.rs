@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
+    census,
     manager::{Inner, SessionManager},
     spawn::guard,
     steps::{Did, outcome},
@@ -10,8 +11,8 @@ use super::{
 use crate::{
     cleanup::{CleanupReport, Leftover, LeftoverKind},
     events::Event,
-    ids::LeftoverId,
-    ports::Disposed,
+    ids::{LeftoverId, SessionId},
+    ports::{Disposed, Stray},
 };
 
 const FIRST_WAIT: Duration = Duration::from_secs(1);
@@ -21,7 +22,9 @@ const OLD: Duration = Duration::from_mins(5);
 
 /// A leftover and when it is tried again.
 pub(super) struct Left {
-    view: Leftover,
+    pub(super) view: Leftover,
+    /// What the census found, where it was the census.
+    stray: Option<Stray>,
     since: Duration,
     next: Duration,
     wait: Duration,
@@ -31,7 +34,25 @@ pub(super) struct Left {
 
 impl Left {
     pub(super) fn new(view: Leftover, now: Duration) -> Self {
-        Self { view, since: now, next: now + FIRST_WAIT, wait: FIRST_WAIT, running: false, told_old: false }
+        Self {
+            view,
+            stray: None,
+            since: now,
+            next: now + FIRST_WAIT,
+            wait: FIRST_WAIT,
+            running: false,
+            told_old: false,
+        }
+    }
+
+    /// One that the census found; tried at once.
+    pub(super) fn of_stray(view: Leftover, stray: Stray, now: Duration) -> Self {
+        Self { stray: Some(stray), next: now, ..Self::new(view, now) }
+    }
+
+    /// Whether it is this stray, found before.
+    pub(super) fn is(&self, stray: &Stray) -> bool {
+        self.stray.as_ref().is_some_and(|own| own.key == stray.key)
     }
 }
 
@@ -64,7 +85,7 @@ impl Inner {
                 left.told_old = true;
                 tracing::error!(
                     id = %left.view.id,
-                    session = %left.view.session,
+                    session = left.view.session.as_ref().map(SessionId::as_str),
                     what = left.view.what,
                     attempts = left.view.attempts,
                     error = left.view.last_error,
@@ -88,17 +109,17 @@ impl Inner {
 
     /// One more try in its own task, unless one runs.
     fn try_again(self: &Arc<Self>, id: &LeftoverId) -> Option<tokio::task::JoinHandle<bool>> {
-        let leftover = {
+        let (leftover, stray) = {
             let mut leftovers = self.leftovers.lock();
             let left = leftovers.iter_mut().find(|left| left.view.id == *id && !left.running)?;
             left.running = true;
-            left.view.clone()
+            (left.view.clone(), left.stray.clone())
         };
         let inner = Arc::clone(self);
-        self.spawn(async move { inner.attempt(leftover).await })
+        self.spawn(async move { inner.attempt(leftover, stray).await })
     }
 
-    async fn attempt(self: Arc<Self>, leftover: Leftover) -> bool {
+    async fn attempt(self: Arc<Self>, leftover: Leftover, stray: Option<Stray>) -> bool {
         let cleanup = &self.settings.cleanup;
         let deadline = match leftover.kind {
             LeftoverKind::Devtools => cleanup.devtools,
@@ -108,16 +129,23 @@ impl Inner {
         let (browser, cursors) = (Arc::clone(&self.ports.browser), Arc::clone(&self.ports.cursors));
         let (kind, session) = (leftover.kind, leftover.session.clone());
         let work = async move {
-            match kind {
-                LeftoverKind::Devtools => browser.stop_capture(&session).await.map(|()| Cleared::default()),
-                LeftoverKind::Cursors => {
+            match (kind, session, stray) {
+                (_, _, Some(stray)) if !stray.key.starts_with(census::CURSORS) => {
+                    let disposed = browser.remove_stray(&stray).await?;
+                    Ok(Cleared { disposed, ..Cleared::default() })
+                }
+                (LeftoverKind::Devtools, Some(session), _) => {
+                    browser.stop_capture(&session).await.map(|()| Cleared::default())
+                }
+                (LeftoverKind::Cursors, Some(session), _) | (_, Some(session), Some(_)) => {
                     let freed = cursors.invalidate_session(&session).await?;
                     Ok(Cleared { cursors: Did::cursors(freed), ..Cleared::default() })
                 }
-                LeftoverKind::Browser | LeftoverKind::Directory | LeftoverKind::Unaccounted => {
+                (_, Some(session), None) => {
                     let disposed = browser.dispose(&session).await?;
                     Ok(Cleared { disposed, ..Cleared::default() })
                 }
+                (_, None, _) => Ok(Cleared::default()),
             }
         };
         let (_, result) = outcome(self.run_within(deadline, work).await, deadline);
@@ -154,14 +182,15 @@ impl Inner {
             let mut leftovers = self.leftovers.lock();
             leftovers.retain(|left| left.view.id != leftover.id);
             let last = !leftovers.iter().any(|left| left.view.session == leftover.session);
-            if let Some(report) = reports.iter_mut().rev().find(|report| report.session == leftover.session) {
+            let whose = |report: &&mut Arc<CleanupReport>| leftover.session.as_ref() == Some(&report.session);
+            if let Some(report) = reports.iter_mut().rev().find(whose) {
                 let mut completed = CleanupReport::clone(report);
                 cleared.add_to(&mut completed);
                 completed.cleared_at = last.then_some(at);
                 *report = Arc::new(completed);
             }
         }
-        guard(|| self.ports.history.cleared(&leftover.id, &leftover.session, at));
+        guard(|| self.ports.history.cleared(&leftover.id, leftover.session.as_ref(), at));
         self.emit(Event::LeftoverCleared(leftover.id.clone()));
     }
 }

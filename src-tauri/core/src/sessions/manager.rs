@@ -15,7 +15,7 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{leftovers::Left, registry::Registry};
+use super::{census::Census, leftovers::Left, registry::Registry};
 use crate::{
     cleanup::CleanupReport,
     cursors::CursorStore,
@@ -45,7 +45,7 @@ pub struct Ports {
     pub history: Arc<dyn HistoryPort>,
 }
 
-/// The manager's insides. Locks are taken in the order registry, entry, reports, leftovers; none is
+/// The manager's insides. Locks are taken in the order census, registry, entry, reports, leftovers; none is
 /// held over an await or a call of a port.
 pub(super) struct Inner {
     pub(super) settings: Settings,
@@ -66,6 +66,8 @@ pub(super) struct Inner {
     pub(super) sweeper_started: AtomicBool,
     pub(super) sweeper_wake: Arc<Notify>,
     pub(super) cursor_sweep_runs: AtomicBool,
+    pub(super) census: Mutex<Census>,
+    pub(super) census_runs: AtomicBool,
     /// Ends the sweeper.
     pub(super) stop: CancellationToken,
 }
@@ -101,6 +103,8 @@ impl SessionManager {
             sweeper_started: AtomicBool::new(false),
             sweeper_wake: Arc::default(),
             cursor_sweep_runs: AtomicBool::new(false),
+            census: Mutex::default(),
+            census_runs: AtomicBool::new(false),
             stop: CancellationToken::new(),
         };
         inner.learn_runtime();
@@ -150,6 +154,8 @@ impl SessionManager {
     pub fn start_sweeper(&self) {
         if !self.inner.sweeper_started.swap(true, Ordering::AcqRel) {
             self.inner.learn_runtime();
+            // What an earlier host could not be rid of is still there.
+            self.inner.census_soon();
             self.inner.spawn_sweeper();
         }
     }

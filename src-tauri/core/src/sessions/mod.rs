@@ -5,6 +5,7 @@
 //! sweeper finds. The table itself is private to this folder.
 
 mod call;
+mod census;
 mod clients;
 mod entry;
 mod finish;

@@ -1,5 +1,5 @@
 //! The sweeper: on a tick finds what should be gone and calls the door; sweeps cursors; retries
-//! leftovers. It awaits none of them: a stuck one delays nobody.
+//! leftovers; takes the census. It awaits none of them: a stuck one delays nobody.
 //!
 //! Its ticks are the clock's beats. When this process was stopped or the machine slept, no beat came,
 //! and the time that passed is not held against anybody.
@@ -33,14 +33,15 @@ impl Inner {
         let leases = self.sweep_leases(now);
         let sessions = self.sweep_sessions(now);
         let leftovers = self.sweep_leftovers(now);
+        let census = self.sweep_census(now, sessions);
         if sessions {
             self.sweep_cursors();
         }
-        if !sessions && leases.is_none() && leftovers.is_none() {
+        if !sessions && leases.is_none() && leftovers.is_none() && census.is_none() {
             self.ports.clock.beat(None);
             return None;
         }
-        let next = [leases, leftovers].into_iter().flatten().map(|at| at.saturating_sub(now)).min();
+        let next = [leases, leftovers, census].into_iter().flatten().map(|at| at.saturating_sub(now)).min();
         Some(next.map_or(interval, |next| next.min(interval)))
     }
 

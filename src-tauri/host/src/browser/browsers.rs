@@ -10,7 +10,7 @@ use ebb_core::{
     Error, Result,
     events::Event,
     ids::SessionId,
-    ports::{BrowserPort, Disposed},
+    ports::{BrowserPort, Disposed, Stray},
     sessions::{Session, SessionManager},
     settings::Settings,
     view::{BrowserView, HeldView, TabView},
@@ -22,7 +22,7 @@ use futures::{
 use parking_lot::Mutex;
 use tokio_util::task::TaskTracker;
 
-use super::{chromium::Chromium, hub::Hub, launch, locate, session::SessionBrowser};
+use super::{census::Contexts, chromium::Chromium, hub::Hub, launch, locate, session::SessionBrowser};
 use crate::run::RunDirs;
 
 type Started = Result<(Arc<Chromium>, Arc<Hub>)>;
@@ -37,7 +37,8 @@ enum State {
 /// The one Chromium that sessions share, and who uses it.
 pub(crate) struct Pool {
     settings: Settings,
-    run_dirs: Arc<RunDirs>,
+    pub(super) run_dirs: Arc<RunDirs>,
+    pub(super) contexts: Arc<Contexts>,
     state: Mutex<State>,
     users: Mutex<HashSet<SessionId>>,
     tasks: TaskTracker,
@@ -140,6 +141,10 @@ impl Pool {
             }
         }
         self.emit(Event::Browser);
+        // Its folder and processes are looked for when it is gone.
+        if let Some(manager) = self.manager.get() {
+            manager.ask_census();
+        }
         let users: Vec<SessionId> = self.users.lock().iter().cloned().collect();
         for session in users {
             self.session_changed(&session);
@@ -202,7 +207,7 @@ impl Pool {
 
 /// The browsers of a host. Cheap to clone through its `Arc`.
 pub struct Browsers {
-    pool: Arc<Pool>,
+    pub(super) pool: Arc<Pool>,
     sessions: Mutex<HashMap<SessionId, Arc<SessionBrowser>>>,
     max_tabs: usize,
 }
@@ -215,6 +220,7 @@ impl Browsers {
         let pool = Arc::new(Pool {
             settings,
             run_dirs,
+            contexts: Arc::default(),
             state: Mutex::new(State::Stopped),
             users: Mutex::default(),
             tasks: TaskTracker::new(),
@@ -315,6 +321,14 @@ impl BrowserPort for Browsers {
         let disposed = side.dispose().await?;
         self.sessions.lock().remove(session);
         Ok(disposed)
+    }
+
+    async fn strays(&self, sessions: &HashSet<SessionId>) -> Result<Vec<Stray>> {
+        self.look_for_strays(sessions).await
+    }
+
+    async fn remove_stray(&self, stray: &Stray) -> Result<Disposed> {
+        self.end_stray(stray).await
     }
 
     fn tabs(&self, session: &SessionId) -> Vec<TabView> {

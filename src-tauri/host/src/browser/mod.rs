@@ -4,6 +4,7 @@ pub mod locate;
 
 mod browsers;
 mod capture;
+mod census;
 mod chromium;
 mod disposal;
 mod hub;

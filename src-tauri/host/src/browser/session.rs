@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     browsers::Pool,
+    census::Leaving,
     chromium::Chromium,
     disposal::{climb, dispose_context},
     pipe::CdpError,
@@ -129,7 +130,9 @@ impl SessionBrowser {
     fn start_making(self: &Arc<Self>) -> Making {
         let this = Arc::clone(self);
         self.pool.acquire(&self.id);
+        let birth = self.pool.contexts.birth();
         let task = self.pool.tasks().spawn(async move {
+            let _birth = birth;
             let made = this.make().await;
             let refused = {
                 let mut slot = this.slot.lock();
@@ -186,9 +189,9 @@ impl SessionBrowser {
             let mut slot = self.slot.lock();
             self.notice_loss(&mut slot);
             slot.current = None;
-            (slot.context.take(), std::mem::take(&mut slot.tabs))
+            (self.take(&mut slot), std::mem::take(&mut slot.tabs))
         };
-        let Some(context) = context else { return Ok(0) };
+        let Some((context, _leaving)) = context else { return Ok(0) };
         let count = tabs.len() as u32;
         let rung = self.let_go(&context, &tabs).await;
         self.changed();
@@ -200,7 +203,7 @@ impl SessionBrowser {
         let (making, context, tabs) = {
             let mut slot = self.slot.lock();
             slot.closed = true;
-            (slot.making.clone(), slot.context.take(), std::mem::take(&mut slot.tabs))
+            (slot.making.clone(), self.take(&mut slot), std::mem::take(&mut slot.tabs))
         };
         let mut disposed = Disposed::default();
         if let Some(making) = making {
@@ -208,7 +211,7 @@ impl SessionBrowser {
             drop(making.await);
             disposed.rung = Some(Rung::Disposed);
         }
-        let Some(context) = context else { return Ok(disposed) };
+        let Some((context, _leaving)) = context else { return Ok(disposed) };
         disposed.tabs = tabs.len() as u32;
         match self.let_go(&context, &tabs).await {
             Ok(rung) => disposed.rung = Some(rung),
@@ -219,6 +222,13 @@ impl SessionBrowser {
             }
         }
         Ok(disposed)
+    }
+
+    /// Takes the context out of the slot; until the mark is dropped it is known to be on its way out.
+    fn take(&self, slot: &mut Slot) -> Option<(Context, Leaving)> {
+        let context = slot.context.take()?;
+        let leaving = self.pool.contexts.leaving(&context.id);
+        Some((context, leaving))
     }
 
     /// Closes tabs and context, by force where it must be, and gives the browser back.

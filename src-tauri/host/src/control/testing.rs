@@ -67,7 +67,7 @@ pub(crate) fn leftover() -> Leftover {
         id: LeftoverId::new(),
         kind: LeftoverKind::Browser,
         what: "context 7".to_owned(),
-        session: SessionId::new(),
+        session: Some(SessionId::new()),
         since: OffsetDateTime::UNIX_EPOCH,
         attempts: 0,
         last_error: "no answer".to_owned(),

@@ -23,7 +23,7 @@ pub(super) enum Job {
     Opened(Box<OpenSession>),
     Closed(Box<CleanupReport>),
     Leftover(Box<Leftover>),
-    Cleared { leftover: LeftoverId, session: SessionId, at: OffsetDateTime },
+    Cleared { leftover: LeftoverId, session: Option<SessionId>, at: OffsetDateTime },
 }
 
 /// What the writer should do next.
@@ -153,7 +153,7 @@ mod tests {
     use super::*;
 
     fn cleared() -> Job {
-        Job::Cleared { leftover: LeftoverId::new(), session: SessionId::new(), at: OffsetDateTime::UNIX_EPOCH }
+        Job::Cleared { leftover: LeftoverId::new(), session: Some(SessionId::new()), at: OffsetDateTime::UNIX_EPOCH }
     }
 
     fn report() -> Job {

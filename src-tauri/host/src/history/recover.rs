@@ -81,7 +81,7 @@ pub(super) fn recover(
     for Row { session, name, client, opened_at } in rows {
         let session = OpenSession { session, name, client, opened_at };
         let left: Vec<Leftover> =
-            leftovers.iter().filter(|leftover| leftover.session == session.session).cloned().collect();
+            leftovers.iter().filter(|leftover| leftover.session.as_ref() == Some(&session.session)).cloned().collect();
         let report = report(&session, left, now);
         insert_report(&transaction, &report)?;
         recovered.push(Recovered { session, report });

@@ -278,13 +278,17 @@ impl HistoryPort for History {
     }
 
     fn leftover(&self, leftover: &Leftover) {
-        self.shared.recent.lock().leftover(&leftover.id, &leftover.session);
+        if let Some(session) = &leftover.session {
+            self.shared.recent.lock().leftover(&leftover.id, session);
+        }
         self.shared.push(Job::Leftover(Box::new(leftover.clone())));
     }
 
-    fn cleared(&self, leftover: &LeftoverId, session: &SessionId, at: OffsetDateTime) {
-        self.shared.recent.lock().cleared(leftover, session, at);
-        self.shared.push(Job::Cleared { leftover: leftover.clone(), session: session.clone(), at });
+    fn cleared(&self, leftover: &LeftoverId, session: Option<&SessionId>, at: OffsetDateTime) {
+        if let Some(session) = session {
+            self.shared.recent.lock().cleared(leftover, session, at);
+        }
+        self.shared.push(Job::Cleared { leftover: leftover.clone(), session: session.cloned(), at });
     }
 }
 

@@ -50,7 +50,7 @@ fn leftover(session: &SessionId) -> Leftover {
         id: LeftoverId::new(),
         kind: LeftoverKind::Browser,
         what: "context 7".to_owned(),
-        session: session.clone(),
+        session: Some(session.clone()),
         since: OffsetDateTime::now_utc(),
         attempts: 1,
         last_error: "no answer".to_owned(),
@@ -224,9 +224,9 @@ async fn the_last_leftover_completes_the_report() -> Result {
     history.leftover(&two);
     history.closed(&report);
     let at = OffsetDateTime::from_unix_timestamp(1_800_000_000)?;
-    history.cleared(&one.id, &report.session, at);
+    history.cleared(&one.id, Some(&report.session), at);
     assert_eq!(history.query(&HistoryQuery::default()).await?.reports[0].cleared_at, None);
-    history.cleared(&two.id, &report.session, at);
+    history.cleared(&two.id, Some(&report.session), at);
     assert_eq!(history.query(&HistoryQuery::default()).await?.reports[0].cleared_at, Some(at), "in the file");
     assert_eq!(history.recent(1)[0].cleared_at, Some(at), "in memory");
     assert_eq!(count(&home.path(), "leftovers")?, 0);

@@ -201,7 +201,7 @@ fn write_one(connection: &Connection, instance: &InstanceId, job: &Job) -> rusql
                 )?
                 .execute(params![
                     leftover.id.as_str(),
-                    leftover.session.as_str(),
+                    leftover.session.as_ref().map_or("", |session| session.as_str()),
                     instance.as_str(),
                     serde_json::to_string(leftover).map_err(as_sql)?
                 ])?;
@@ -213,7 +213,7 @@ fn write_one(connection: &Connection, instance: &InstanceId, job: &Job) -> rusql
                     "UPDATE reports SET cleared_at = ?1 WHERE session = ?2 AND outcome = 'with_problems' AND cleared_at IS NULL
                      AND NOT EXISTS (SELECT 1 FROM leftovers WHERE session = ?2)",
                 )?
-                .execute(params![to_millis(*at), session.as_str()])?;
+                .execute(params![to_millis(*at), session.as_ref().map_or("", |session| session.as_str())])?;
         }
     }
     Ok(())

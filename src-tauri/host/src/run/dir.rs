@@ -118,7 +118,6 @@ impl RunDirs {
     /// Directories that nobody uses or whose host is dead, with the processes that still belong to them;
     /// also processes that belong to a directory of ours which is gone. Blocks for one look at all
     /// processes.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the census is the next to come"))]
     pub(crate) fn strays(&self) -> Vec<PathBuf> {
         let there = fs::read_dir(&self.base).into_iter().flatten();
         let there: Vec<PathBuf> = there.filter_map(|entry| Some(entry.ok()?.path())).collect();
@@ -142,7 +141,6 @@ impl RunDirs {
     ///
     /// # Errors
     /// [`Code::Internal`] with the reason when it is still there.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the census is the next to come"))]
     pub(crate) fn remove_stray(&self, path: &Path) -> Result<u32> {
         if self.books.lock().live.contains(path) || path.parent() != Some(&self.base) {
             return Ok(0);
@@ -154,6 +152,11 @@ impl RunDirs {
         }
         self.guardian.forget(path);
         Ok(u32::try_from(ended.directories).unwrap_or(u32::MAX))
+    }
+
+    /// Has the guardian show a sign of life, or be replaced.
+    pub(crate) fn check_guardian(&self) {
+        self.guardian.check();
     }
 
     fn retire(&self, path: &Path) {

@@ -107,7 +107,6 @@ impl Guardian {
     }
 
     /// Asks it for a sign of life; one that gives none is replaced.
-    #[expect(dead_code, reason = "the census is the next to come")]
     pub(crate) fn check(&self) {
         self.say(Order::Check);
     }

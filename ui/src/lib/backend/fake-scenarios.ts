@@ -234,7 +234,7 @@ function pastOf(now: number, length: number, degraded: boolean): CleanupReport[]
               tabs: 2,
               cursors: 0,
               leftovers: [first],
-              session: first.session,
+              session: first.session ?? undefined,
             })
           : report(now, codex(), {
               agoS,

@@ -20,9 +20,9 @@ kind: LeftoverKind,
  */
 what: string, 
 /**
- * Whose it was.
+ * Whose it was, where that is known.
  */
-session: SessionId, 
+session: SessionId | null, 
 /**
  * Since when (wall clock, RFC 3339).
  */

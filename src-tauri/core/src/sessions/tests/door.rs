@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use super::support::{ENDED, SECOND, Sea, ms, settle};
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
     events::Event,
     ids::SessionId,
     ports::{
-        BrowserPort, Disposed, TokioClock,
+        BrowserPort, Disposed, Stray, TokioClock,
         fake::{FakeBrowser, FakeHistory, Method, Script},
     },
     sessions::{OpenOptions, Ports, SessionManager},
@@ -363,6 +363,14 @@ impl BrowserPort for Rude {
     async fn dispose(&self, session: &SessionId) -> crate::Result<Disposed> {
         self.0.dispose(session).await
     }
+    async fn strays(&self, _: &HashSet<SessionId>) -> crate::Result<Vec<Stray>> {
+        panic!("no census today")
+    }
+
+    async fn remove_stray(&self, _: &Stray) -> crate::Result<Disposed> {
+        panic!("no census today")
+    }
+
     fn tabs(&self, _: &SessionId) -> Vec<crate::view::TabView> {
         panic!("no tabs today")
     }

@@ -2,10 +2,12 @@
 
 /// Calls of one session: turns, places, and what their ends mean.
 mod calls;
+mod census;
 /// Who is here: connecting, introducing, and each way of leaving.
 mod clients;
 /// The one door: single flight, faults in each step, reports.
 mod door;
+mod faults;
 /// What could not be freed.
 mod leftovers;
 /// Limits, under concurrency too.

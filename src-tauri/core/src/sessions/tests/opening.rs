@@ -170,7 +170,7 @@ impl HistoryPort for Hasty {
         self.1.lock().push("closed");
     }
     fn leftover(&self, _: &crate::cleanup::Leftover) {}
-    fn cleared(&self, _: &crate::ids::LeftoverId, _: &SessionId, _: time::OffsetDateTime) {}
+    fn cleared(&self, _: &crate::ids::LeftoverId, _: Option<&SessionId>, _: time::OffsetDateTime) {}
 }
 
 #[tokio::test(start_paused = true)]
@@ -224,7 +224,7 @@ impl HistoryPort for Stuck {
     }
     fn closed(&self, _: &crate::cleanup::CleanupReport) {}
     fn leftover(&self, _: &crate::cleanup::Leftover) {}
-    fn cleared(&self, _: &crate::ids::LeftoverId, _: &SessionId, _: time::OffsetDateTime) {}
+    fn cleared(&self, _: &crate::ids::LeftoverId, _: Option<&SessionId>, _: time::OffsetDateTime) {}
 }
 
 #[tokio::test(start_paused = true)]

@@ -124,6 +124,10 @@ impl Sea {
         self.manager.remove_session(session.id(), ENDED).await
     }
 
+    pub(super) fn cursors_of(&self, session: &Session) -> CursorFreed {
+        self.cursors.usage_now(Some(session.id()))
+    }
+
     /// Nothing is left of anything.
     pub(super) fn assert_empty(&self) {
         assert_eq!(self.manager.busy(), 0, "sessions");

@@ -370,7 +370,8 @@ impl World {
         let manager = &self.sea.manager;
         let (list, clients, leftovers) = (manager.list(), manager.clients(), manager.leftovers());
         let is_listed = |id: &SessionId| list.iter().any(|view| view.id == *id);
-        let is_left = |id: &SessionId, kind| leftovers.iter().any(|left| left.session == *id && left.kind == kind);
+        let is_left =
+            |id: &SessionId, kind| leftovers.iter().any(|left| left.session.as_ref() == Some(id) && left.kind == kind);
 
         // No session without owner.
         for view in list.iter().filter(|view| view.state != SessionState::Closing) {
