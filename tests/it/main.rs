@@ -26,6 +26,8 @@ mod races;
 mod seed;
 /// Each page of `fixtures/snapshot` against its expected text, through a real call.
 mod snapshots;
+/// Random kills, freezes and restarts of everything, until nothing is left.
+mod soak;
 /// What an agent does on an ordinary day: look, page, click, type, answer dialogs, upload, open sessions.
 mod story;
 /// Who ended a session, and what its client is told.

@@ -42,6 +42,12 @@ impl Rows {
         self.0.query_row("SELECT count(*) FROM leftovers", [], |row| row.get(0)).unwrap()
     }
 
+    /// How many sessions are written down as open.
+    #[must_use]
+    pub fn open_sessions(&self) -> u32 {
+        self.0.query_row("SELECT count(*) FROM open_sessions", [], |row| row.get(0)).unwrap()
+    }
+
     fn count(&self, sql: &str, session: &str) -> u32 {
         self.0.query_row(sql, [session], |row| row.get(0)).unwrap()
     }

@@ -8,6 +8,7 @@ mod repo;
 mod rules;
 mod run;
 mod setup;
+mod soak;
 mod test;
 mod ui;
 
@@ -53,6 +54,15 @@ enum Command {
         /// Build, then run only the Rust tests whose name contains this
         filter: Option<String>,
     },
+    /// Kill, freeze and restart everything at random, and count what is left
+    Soak {
+        /// For how long
+        #[arg(long, default_value_t = 60)]
+        minutes: u64,
+        /// The choices of an earlier run; a new one when left out
+        #[arg(long)]
+        seed: Option<u64>,
+    },
     /// Check the house rules that no lint can hold
     Rules,
     /// Write the TypeScript bindings anew from the Rust types
@@ -77,6 +87,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Test { yes, no_desktop, filter } => {
             test::test(&repo, Consent::new(yes), !no_desktop, filter.as_deref())?;
         }
+        Command::Soak { minutes, seed } => soak::soak(&repo, minutes, seed)?,
         Command::Rules => rules::check(&repo)?,
         Command::Codegen => codegen::codegen(&repo)?,
     }
