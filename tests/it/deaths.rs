@@ -156,7 +156,7 @@ fn f27_renderer_killed() {
     agent.open(&scene.site.url("/ok"));
     let cursor = agent.large("victim", 100).cursor().to_owned();
     let session = scene.control.session_of("victim");
-    let page = victims_renderer(&scene, &mut agent);
+    let page = scene.page_of(&mut agent);
     procs::kill(page);
     let crashed = agent.call("browser_snapshot", json!({})).err();
     assert_eq!(crashed.code(), "page_crashed", "{}", crashed.text);
@@ -167,26 +167,6 @@ fn f27_renderer_killed() {
     let sessions = [session];
     let began = agent.kill();
     scene.gone(&Lost { what: "f27", began, limit: ms(500), sessions: &sessions, reason: "client_died", by: None });
-}
-
-/// The process of the victim's page: the one that a spinning script keeps busy.
-fn victims_renderer(scene: &Scene, agent: &mut Agent) -> u32 {
-    let pages: Vec<_> =
-        scene.host.renderers().into_iter().filter(|page| !scene.base.renderers.contains(page)).collect();
-    let times = || pages.iter().map(|page| cpu_ticks(page.pid)).collect::<Vec<_>>();
-    let before = times();
-    agent.evaluate("() => { const end = Date.now() + 300; while (Date.now() < end); return 1; }");
-    let spent: Vec<u64> = times().iter().zip(&before).map(|(now, before)| now - before).collect();
-    let (busiest, _) = pages.iter().zip(&spent).max_by_key(|(_, spent)| **spent).expect("the victim has a page");
-    busiest.pid
-}
-
-fn cpu_ticks(pid: u32) -> u64 {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let after = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-    let fields: Vec<u64> =
-        after.split_ascii_whitespace().skip(11).take(2).map(|field| field.parse().unwrap()).collect();
-    fields.iter().sum()
 }
 
 /// A frozen browser: the client that goes is gone in time, the other sessions are told what they lost.
@@ -218,7 +198,7 @@ fn f28_frozen_browser_and_the_client_goes() {
     let report = scene.control.reports_of(&sessions[0]).remove(0);
     eprintln!("{}: {:?}, {:.0} ms", report.strip(), report.rung, report.ms);
     assert_eq!((report.outcome, report.reason), (Outcome::Clean, Reason::Disconnected), "{report:#?}");
-    tell_bystander_and_go_on(&mut scene);
+    scene.bystander_goes_on();
 }
 
 /// A frozen browser: a call ends by its deadline.
@@ -236,22 +216,7 @@ fn f28_frozen_browser_and_a_call() {
     wait_for("the frozen browser is ended", Duration::from_secs(30) * SLOW, || {
         if browser.runs() { Err(browser.brief()) } else { Ok(()) }
     });
-    tell_bystander_and_go_on(&mut scene);
-}
-
-/// The bystander shared the lost browser: its cursors are there, it is told at most once, and works again.
-fn tell_bystander_and_go_on(scene: &mut Scene) {
-    scene.bystander.assert_cursors();
-    let url = scene.site.url("/bystander");
-    let next = scene.bystander.client().call("browser_navigate", json!({"url": url}));
-    if next.is_error {
-        assert_eq!(next.code(), "browser_lost", "{}", next.text);
-        scene.bystander.client().open(&url);
-    }
-    scene.bystander.client().evaluate("() => { window.mark = 'mine'; return 1; }");
-    scene.bystander.assert_untouched(&scene.control);
-    let (folders, left) = (scene.host.run_folders(), scene.control.snapshot().leftovers);
-    assert!(folders.len() == 1 && left.is_empty(), "folders {folders:?}, leftovers {left:?}");
+    scene.bystander_goes_on();
 }
 
 #[test]

@@ -16,6 +16,8 @@ mod connect;
 mod deaths;
 /// Every way a client can go: closed, half closed, killed while idle, while a page hangs, while its browser is born.
 mod disconnects;
+/// A browser is killed while it starts, works or idles; a page or a helper of it dies, freezes, spins or eats memory.
+mod faults;
 /// The host is killed: guardian and start-up reaping.
 mod guard;
 /// The harness itself: it sees what it must see, or every other test here proves nothing.
@@ -28,6 +30,8 @@ mod seed;
 mod snapshots;
 /// Random kills, freezes and restarts of everything, until nothing is left.
 mod soak;
+/// A browser that cannot be started: what is said, what is left, and that the next call finds what was repaired.
+mod starts;
 /// What an agent does on an ordinary day: look, page, click, type, answer dialogs, upload, open sessions.
 mod story;
 /// Who ended a session, and what its client is told.

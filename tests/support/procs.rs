@@ -174,6 +174,19 @@ pub fn freeze(pid: u32) {
     });
 }
 
+/// Lets a stopped process go on.
+pub fn thaw(pid: u32) {
+    signal(pid, Signal::CONT);
+}
+
+/// The processor time a process has used, in ticks.
+#[must_use]
+pub fn cpu_ticks(pid: u32) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let after = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    after.split_ascii_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum()
+}
+
 /// How many file descriptors a process holds.
 #[must_use]
 pub fn descriptors(pid: u32) -> usize {

@@ -6,9 +6,10 @@ use std::{
 };
 
 use ebb_core::cleanup::{AskedBy, CleanupReport, Outcome};
+use serde_json::json;
 
 use crate::{
-    Agent, Bystander, Control, HostArgs, Rows, Site, TestHost, Via, procs,
+    Agent, Bystander, Calls, Control, HostArgs, Rows, Site, TestHost, Via, procs,
     procs::Process,
     wait::{SLOW, record, wait_for},
 };
@@ -137,6 +138,41 @@ impl Scene {
         let helpers = ["utility", "zygote", "gpu-process", "broker"];
         let others = now.iter().filter(|process| !is_page(process) && !helpers.contains(&process.kind()));
         excess.into_iter().chain(others.filter(|process| !self.base.processes.contains(process)).cloned()).collect()
+    }
+
+    /// The process of the page of a client that came after the baseline: the one that a spinning script
+    /// keeps busy.
+    #[must_use]
+    pub fn page_of(&self, agent: &mut Agent) -> u32 {
+        let pages: Vec<_> =
+            self.host.renderers().into_iter().filter(|page| !self.base.renderers.contains(page)).collect();
+        let times = || pages.iter().map(|page| procs::cpu_ticks(page.pid)).collect::<Vec<_>>();
+        let before = times();
+        agent.evaluate("() => { const end = Date.now() + 300; while (Date.now() < end); return 1; }");
+        let spent: Vec<u64> = times().iter().zip(&before).map(|(now, before)| now - before).collect();
+        let (busiest, _) = pages.iter().zip(&spent).max_by_key(|(_, spent)| **spent).expect("the client has a page");
+        busiest.pid
+    }
+
+    /// The bystander shared a browser that is lost: its cursors are there, it is told at most once, works
+    /// again, and nothing of the old browser is left. Processes and files of the baseline are the new one's.
+    pub fn bystander_goes_on(&mut self) {
+        self.bystander.assert_cursors();
+        let url = self.site.url("/bystander");
+        let next = self.bystander.client().call("browser_navigate", json!({"url": url}));
+        if next.is_error {
+            assert_eq!(next.code(), "browser_lost", "{}", next.text);
+            self.bystander.client().open(&url);
+        }
+        self.bystander.client().evaluate("() => { window.mark = 'mine'; return 1; }");
+        self.bystander.assert_untouched(&self.control);
+        wait_for("the old browser's folder is gone", AFTERMATH, || {
+            let (folders, left) = (self.host.run_folders(), self.control.snapshot().leftovers);
+            if folders.len() == 1 && left.is_empty() { Ok(()) } else { Err(format!("{folders:?}, {left:?}")) }
+        });
+        // Descriptors are the host's own: another browser needs no more of them.
+        let descriptors = std::mem::take(&mut self.base.descriptors);
+        self.base = Baseline { descriptors, ..Baseline::of(&self.host) };
     }
 
     /// Exactly one report each, with the reason, and rows to match.

@@ -128,7 +128,7 @@ impl Pool {
         let sink: Arc<Hub> = Arc::clone(&hub);
         let chromium = Chromium::start(launched, run_dir, found, sink, &self.tasks, changed).await?;
         hub.serve(&chromium);
-        tracing::info!(pid = chromium.pid, version = chromium.version, "browser started");
+        tracing::info!(pid = chromium.pid(), version = chromium.version, "browser started");
         Ok((chromium, hub))
     }
 
@@ -276,15 +276,7 @@ impl Browsers {
                     .map(|found| found.path.display().to_string()),
             },
             State::Starting(_) => BrowserView::Starting,
-            State::Running(chromium, _) if chromium.is_unresponsive() => {
-                BrowserView::Unresponsive { pid: chromium.pid }
-            }
-            State::Running(chromium, _) => BrowserView::Running {
-                version: chromium.version.clone(),
-                pid: chromium.pid,
-                executable: chromium.found.path.display().to_string(),
-                sandbox_off: chromium.sandbox_off.clone(),
-            },
+            State::Running(chromium, _) => chromium.view(),
         }
     }
 

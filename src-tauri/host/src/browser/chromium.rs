@@ -1,4 +1,4 @@
-//! One running Chromium and its supervisor: it notices the end, the freeze and the silence.
+//! One running Chromium: how it is started, talked to and ended.
 
 use std::{
     sync::{
@@ -9,16 +9,20 @@ use std::{
 };
 
 use chromiumoxide::cdp::browser_protocol::{
-    browser::{CloseParams, GetVersionParams},
+    browser::{CloseParams, GetVersionParams, GetVersionReturns},
     target::{FilterEntry, SetAutoAttachParams, SetDiscoverTargetsParams, TargetFilter},
 };
-use ebb_core::{Code, Error, Result};
+use ebb_core::{Code, Error, Result, view::BrowserView};
+use tokio::process::Child;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     launch::Launched,
     locate::Found,
-    pipe::{Connection, EventSink},
+    pipe::{CdpError, Connection, EventSink},
+    pulse::Pulse,
+    supervisor::{clear, supervise},
+    words::LastWords,
 };
 use crate::run::{RunDir, processes};
 
@@ -28,39 +32,47 @@ const START: Duration = Duration::from_secs(15);
 /// How long it may take to end by itself before it is killed.
 const GOODBYE: Duration = Duration::from_secs(1);
 
-/// Between two probes.
-const PROBE_EVERY: Duration = Duration::from_secs(5);
+/// How long the last words of a Chromium that ended may take to arrive.
+const LAST_WORDS: Duration = Duration::from_millis(300);
 
-/// How long a probe may take.
-const PROBE: Duration = Duration::from_secs(2);
+/// Longer than anybody waits for a sign of life: whoever asks has a deadline of its own.
+const PATIENCE: Duration = Duration::from_mins(1);
 
-/// A probe that took this much longer than it may says that the host or the machine slept, not the browser.
-const GAP: Duration = Duration::from_secs(2);
-
-/// Failed probes in a row after which an unresponsive Chromium is ended.
-const PROBES_LOST: u32 = 3;
+/// Pages in a row that may fail to come up before a browser is given up.
+const PAGES_MISSED: u32 = 2;
 
 /// A Chromium that answers.
 pub(crate) struct Chromium {
     /// The way to talk to it.
     pub(crate) connection: Connection,
-    /// Its main process; also its process group.
-    pub(crate) pid: u32,
     /// `Chrome/156.0.8078.79`.
     pub(crate) version: String,
     /// What pages see; never says "Headless".
     pub(crate) user_agent: String,
-    /// Which binary.
-    pub(crate) found: Found,
-    /// Why its sandbox is off, if it is.
-    pub(crate) sandbox_off: Option<String>,
-    /// It did not answer its last probe.
-    unresponsive: AtomicBool,
-    failed_probes: AtomicU32,
+    /// The process that it is; none for one that somebody else runs.
+    process: Option<Process>,
+    /// Whether it answers.
+    pulse: Pulse,
+    /// A context was made in it.
+    used: AtomicBool,
+    /// Pages in a row that did not come up.
+    without_page: AtomicU32,
     /// Its process is gone, its group killed, its directory removed.
     gone: CancellationToken,
     /// Only one trace can run in a browser; the memory probe uses short ones.
     pub(crate) trace: tokio::sync::Mutex<()>,
+}
+
+/// A Chromium that this host started.
+struct Process {
+    /// Its main process; also its process group.
+    pid: u32,
+    /// Which binary.
+    found: Found,
+    /// Why its sandbox is off, if it is.
+    sandbox_off: Option<String>,
+    /// What it said.
+    words: LastWords,
 }
 
 impl Chromium {
@@ -77,30 +89,18 @@ impl Chromium {
         tasks: &TaskTracker,
         changed: impl Fn() + Send + Sync + 'static,
     ) -> Result<Arc<Self>> {
-        let Launched { mut child, pid, read, write, sandbox_off, stderr } = launched;
-        let opened = Connection::open(read, write, sink, tasks);
-        let hello = GetVersionParams::default();
-        let answered = match &opened {
-            Ok(connection) => {
-                tokio::select! {
-                    version = connection.call_within(None, &hello, START) => version.map_err(|error| error.to_string()),
-                    ended = child.wait() => Err(ended.map_or_else(|error| error.to_string(), |status| format!("it ended at once ({status})"))),
-                }
-            }
+        let Launched { mut child, pid, read, write, sandbox_off, words } = launched;
+        let process = Process { pid, found, sandbox_off, words };
+        let connected = match Connection::open(read, write, sink, tasks) {
+            Ok(connection) => first_answer(&connection, &mut child).await.map(|version| (connection, version)),
             Err(error) => Err(error.to_string()),
         };
-        let (connection, version) = match (opened, answered) {
-            (Ok(connection), Ok(version)) => (connection, version),
-            (opened, answered) => {
-                if let Ok(connection) = opened {
-                    connection.close();
-                }
-                processes::kill_group(pid);
-                // Reaps the process; the kill above makes this immediate.
-                drop(tokio::time::timeout(GOODBYE, child.wait()).await);
-                drop(run_dir.remove().await);
-                let said: Vec<u8> = stderr.lock().iter().copied().collect();
-                return Err(start_failure(&found, answered.err().unwrap_or_default(), &String::from_utf8_lossy(&said)));
+        let (connection, version) = match connected {
+            Ok(connected) => connected,
+            Err(why) => {
+                clear(pid, child, &run_dir).await;
+                process.words.ended(LAST_WORDS).await;
+                return Err(process.failed("did not start", &why));
             }
         };
         let only_pages = TargetFilter::new(vec![
@@ -116,18 +116,36 @@ impl Chromium {
         connection.post(None, &attach);
         let chromium = Arc::new(Self {
             connection,
-            pid,
             version: version.product.replace("HeadlessChrome", "Chrome"),
             user_agent: version.user_agent.replace("HeadlessChrome", "Chrome"),
-            found,
-            sandbox_off,
-            unresponsive: AtomicBool::new(false),
-            failed_probes: AtomicU32::new(0),
+            process: Some(process),
+            pulse: Pulse::default(),
+            used: AtomicBool::new(false),
+            without_page: AtomicU32::new(0),
             gone: CancellationToken::new(),
             trace: tokio::sync::Mutex::new(()),
         });
         tasks.spawn(supervise(Arc::clone(&chromium), child, run_dir, changed));
         Ok(chromium)
+    }
+
+    /// Its main process, where it is one of this host.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(|process| process.pid)
+    }
+
+    /// What the dashboard shows of it.
+    pub(crate) fn view(&self) -> BrowserView {
+        match &self.process {
+            Some(process) if self.is_unresponsive() => BrowserView::Unresponsive { pid: process.pid },
+            Some(process) => BrowserView::Running {
+                version: self.version.clone(),
+                pid: process.pid,
+                executable: process.found.path.display().to_string(),
+                sandbox_off: process.sandbox_off.clone(),
+            },
+            None => BrowserView::Starting,
+        }
     }
 
     /// Whether it can still be talked to.
@@ -137,12 +155,17 @@ impl Chromium {
 
     /// Whether it failed its last probe.
     pub(crate) fn is_unresponsive(&self) -> bool {
-        self.unresponsive.load(Ordering::Relaxed)
+        self.pulse.is_missed()
     }
 
     /// Resolves when nothing of it is left: no process, no directory.
     pub(crate) async fn gone(&self) {
         self.gone.cancelled().await;
+    }
+
+    /// Nothing of it is left.
+    pub(super) fn is_gone(&self) {
+        self.gone.cancel();
     }
 
     /// Ends it politely, then by force.
@@ -156,70 +179,84 @@ impl Chromium {
 
     /// Ends every process of it now.
     pub(crate) fn kill(&self) {
-        processes::kill_group(self.pid);
+        if let Some(process) = &self.process {
+            processes::kill_group(process.pid);
+        }
         self.connection.close();
     }
 
-    /// Asks for a sign of life. The supervisor ends a browser that gave none three times in a row.
-    async fn probe(&self) -> bool {
-        let began = tokio::time::Instant::now();
-        let answered = self.connection.call_within(None, &GetVersionParams::default(), PROBE).await.is_ok();
-        if !answered && began.elapsed() > PROBE + GAP {
-            return false;
+    /// A context was made in it.
+    pub(crate) fn mark_used(&self) {
+        self.used.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether no context was made in it yet.
+    pub(crate) fn is_unused(&self) -> bool {
+        !self.used.load(Ordering::Relaxed)
+    }
+
+    /// A page came up as it should.
+    pub(crate) fn opened_a_page(&self) {
+        self.without_page.store(0, Ordering::Relaxed);
+    }
+
+    /// A page did not come up in time. A browser to which that happens again and again answers, but has
+    /// lost what it makes pages with, and is ended. Returns what to tell the client.
+    pub(crate) fn opened_no_page(&self) -> Error {
+        let sick = self.without_page.fetch_add(1, Ordering::Relaxed) + 1 >= PAGES_MISSED;
+        if !sick {
+            return Error::new(Code::BrowserUnresponsive, "the browser did not open a tab in time")
+                .next("Call again; a browser that opens none is restarted.");
         }
-        let failed = if answered {
-            self.failed_probes.store(0, Ordering::Relaxed);
-            0
-        } else {
-            self.failed_probes.fetch_add(1, Ordering::Relaxed) + 1
-        };
-        let changed = self.unresponsive.swap(!answered, Ordering::Relaxed) == answered;
-        if failed >= PROBES_LOST {
-            tracing::warn!(pid = self.pid, "the browser did not answer three times in a row; it is ended");
-            self.kill();
+        tracing::warn!(pid = self.pid(), "the browser opens no pages any more; it is ended");
+        self.kill();
+        Error::new(Code::BrowserLost, "the browser opened no pages any more and was ended; its tabs are gone")
+            .next("Call again: a fresh browser starts.")
+    }
+
+    /// Why nothing could be made in it although it had answered once.
+    pub(crate) async fn ended_early(&self) -> Error {
+        let Some(process) = &self.process else { return super::lost() };
+        process.words.ended(LAST_WORDS).await;
+        process.failed("does not work", "it ended right after its first answer")
+    }
+
+    /// Resolves when it was silent for so long that it is to be ended.
+    pub(super) async fn silent(&self, changed: impl Fn()) {
+        self.pulse.watch(|| self.sign_of_life(), changed).await;
+    }
+
+    /// Resolves with an answer to the smallest question there is; never without one.
+    async fn sign_of_life(&self) {
+        if self.connection.call_within(None, &GetVersionParams::default(), PATIENCE).await.is_err() {
+            std::future::pending::<()>().await;
         }
-        changed
     }
 }
 
-/// Runs until Chromium is gone, then sees to it that nothing of it stays.
-async fn supervise(chromium: Arc<Chromium>, mut child: tokio::process::Child, run_dir: RunDir, changed: impl Fn()) {
-    loop {
-        tokio::select! {
-            () = chromium.connection.closed() => break,
-            ended = child.wait() => {
-                tracing::info!(pid = chromium.pid, status = ?ended.ok(), "the browser ended");
-                break;
-            }
-            () = tokio::time::sleep(PROBE_EVERY) => {
-                let state_changed = tokio::select! {
-                    state_changed = chromium.probe() => state_changed,
-                    () = chromium.connection.closed() => break,
-                };
-                if state_changed {
-                    changed();
-                }
-            }
-        }
+/// The first answer of a Chromium that was just spawned, or why there is none.
+async fn first_answer(connection: &Connection, child: &mut Child) -> Result<GetVersionReturns, String> {
+    let hello = GetVersionParams::default();
+    let answer = tokio::select! {
+        answer = connection.call_within(None, &hello, START) => answer,
+        _ = child.wait() => Err(CdpError::Closed),
+    };
+    match answer {
+        Ok(version) => Ok(version),
+        Err(CdpError::Timeout(_)) => Err(format!("it did not answer within {} s", START.as_secs())),
+        Err(CdpError::Closed) => match tokio::time::timeout(GOODBYE, child.wait()).await {
+            Ok(Ok(status)) => Err(format!("it ended at once ({status})")),
+            _ => Err("it closed its pipe".to_owned()),
+        },
+        Err(error) => Err(error.to_string()),
     }
-    chromium.connection.close();
-    changed();
-    processes::kill_group(chromium.pid);
-    if tokio::time::timeout(GOODBYE, child.wait()).await.is_err() {
-        tracing::error!(pid = chromium.pid, "the browser's process could not be reaped");
-    }
-    if let Err(error) = run_dir.remove().await {
-        tracing::warn!(path = %run_dir.path().display(), %error, "a run directory could not be removed; it is a leftover now");
-    }
-    chromium.gone.cancel();
-    changed();
 }
 
-fn start_failure(found: &Found, why: String, said: &str) -> Error {
-    let why = if why.is_empty() { "it did not answer".to_owned() } else { why };
-    let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
-    let last: String = last.chars().filter(|c| !c.is_control()).take(300).collect();
-    let said = if last.is_empty() { String::new() } else { format!("; its last words: {last}") };
-    Error::new(Code::BrowserFailed, format!("the browser {} did not start: {why}{said}", found.path.display()))
-        .next("Run `ebb doctor`, or name another browser with --browser.")
+impl Process {
+    /// The error for a Chromium that is of no use: what happened, its last words, and the way out.
+    fn failed(&self, what: &str, why: &str) -> Error {
+        let said = self.words.line().map(|line| format!("; its last words: {line}")).unwrap_or_default();
+        Error::new(Code::BrowserFailed, format!("the browser {} {what}: {why}{said}", self.found.path.display()))
+            .next("Run `ebb doctor`, or name another browser with --browser; then call again.")
+    }
 }

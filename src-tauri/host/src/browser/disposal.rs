@@ -6,7 +6,13 @@ use chromiumoxide::cdp::browser_protocol::target::{CloseTargetParams, DisposeBro
 use ebb_core::{Code, Error, Result, cleanup::Rung};
 
 use super::{pipe::CdpError, session::Context, tab::Tab};
-use crate::run::processes;
+use crate::{
+    run::processes,
+    transport::proc::{self, ProcessKey},
+};
+
+/// How long the processes of closed pages may take to end by themselves.
+const STRAGGLE: Duration = Duration::from_millis(250);
 
 /// The rungs of disposal, one after the other until nothing carries the context any more.
 pub(super) async fn climb(context: &Context, tabs: &BTreeMap<u32, Arc<Tab>>) -> Result<Rung> {
@@ -21,10 +27,10 @@ pub(super) async fn climb(context: &Context, tabs: &BTreeMap<u32, Arc<Tab>>) -> 
         if dispose_context(context).await.is_ok() && verify(context).await {
             return Ok(Rung::Disposed);
         }
-        let renderers: Vec<u32> = tabs.values().filter_map(|tab| tab.renderer.lock().pid).collect();
+        let renderers = renderers(tabs);
         if chromium.is_alive() && !renderers.is_empty() {
-            for pid in renderers {
-                processes::kill(pid);
+            for key in renderers {
+                processes::kill(key.pid);
             }
             let again = tokio::time::timeout(Duration::from_millis(500), dispose_context(context)).await;
             if matches!(again, Ok(Ok(()))) && verify(context).await {
@@ -32,11 +38,26 @@ pub(super) async fn climb(context: &Context, tabs: &BTreeMap<u32, Arc<Tab>>) -> 
             }
         }
     }
-    tracing::warn!(pid = chromium.pid, "a browser context could not be disposed; the browser is ended");
+    tracing::warn!(pid = chromium.pid(), "a browser context could not be disposed; the browser is ended");
     chromium.kill();
     tokio::time::timeout(Duration::from_secs(1), chromium.gone()).await.map(|()| Rung::BrowserRecycled).map_err(|_| {
-        Error::new(Code::BrowserUnresponsive, format!("the browser (process {}) does not end", chromium.pid))
+        Error::new(Code::BrowserUnresponsive, format!("the browser (process {:?}) does not end", chromium.pid()))
     })
+}
+
+/// Ends the renderers of a disposed context that are still there after a moment: Chromium itself gives
+/// them two seconds, of which a frozen one takes all.
+pub(super) async fn end_stragglers(renderers: Vec<ProcessKey>) {
+    tokio::time::sleep(STRAGGLE).await;
+    for key in renderers.into_iter().filter(|key| proc::lives(*key)) {
+        tracing::debug!(pid = key.pid, "the process of a closed page is ended");
+        processes::kill(key.pid);
+    }
+}
+
+/// The renderers of `tabs` as far as they are known.
+pub(super) fn renderers(tabs: &BTreeMap<u32, Arc<Tab>>) -> Vec<ProcessKey> {
+    tabs.values().filter_map(|tab| proc::key(tab.renderer.lock().pid?)).collect()
 }
 
 /// Asks for disposal, at most one second.

@@ -1,17 +1,16 @@
 //! Starts one Chromium on a pipe, in a process group and a run directory of its own.
 
-use std::{collections::VecDeque, ffi::OsString, os::fd::OwnedFd, path::Path, process::Stdio, sync::Arc};
+use std::{ffi::OsString, os::fd::OwnedFd, path::Path, process::Stdio};
 
 use command_fds::{CommandFdExt, FdMapping};
 use ebb_core::{Code, Error, Result, settings::BrowserSettings};
-use parking_lot::Mutex;
 use rustix::pipe::PipeFlags;
-use tokio::{
-    io::AsyncReadExt,
-    process::{Child, Command},
-};
+use tokio::process::{Child, Command};
 
-use super::locate::{Found, Kind};
+use super::{
+    locate::{Found, Kind},
+    words::LastWords,
+};
 use crate::run::{RunDir, processes};
 
 /// Environment variables that Chromium may see. Everything else, tokens included, stays here.
@@ -66,9 +65,6 @@ const FLAGS: [&str; 27] = [
     "--use-mock-keychain",
 ];
 
-/// Bytes of Chromium's standard error that are kept for the message when it does not start.
-const STDERR_KEPT: usize = 4 * 1024;
-
 /// A Chromium that was spawned; nothing has been said to it yet.
 pub(crate) struct Launched {
     /// Its main process.
@@ -81,8 +77,8 @@ pub(crate) struct Launched {
     pub(crate) write: OwnedFd,
     /// Why its sandbox is off, if it is.
     pub(crate) sandbox_off: Option<String>,
-    /// The end of what it said on standard error.
-    pub(crate) stderr: Arc<Mutex<VecDeque<u8>>>,
+    /// What it says on standard error.
+    pub(crate) words: LastWords,
 }
 
 /// Spawns `found` in `run_dir`.
@@ -108,7 +104,9 @@ pub(crate) fn spawn(found: &Found, settings: &BrowserSettings, run_dir: &RunDir)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
-        .process_group(0);
+        .process_group(0)
+        // Until the supervisor owns it nothing else ends it when something goes wrong here.
+        .kill_on_drop(true);
     command
         .fd_mappings(vec![
             FdMapping { parent_fd: their_read, child_fd: 3 },
@@ -120,32 +118,15 @@ pub(crate) fn spawn(found: &Found, settings: &BrowserSettings, run_dir: &RunDir)
     drop(command);
     let pid = child.id().ok_or_else(|| failed(&"it ended at once"))?;
     run_dir.record_group(pid);
-    let stderr = Arc::new(Mutex::new(VecDeque::new()));
-    if let Some(pipe) = child.stderr.take() {
-        drain(pipe, Arc::clone(&stderr));
-    }
+    let words = child.stderr.take().map(LastWords::of).unwrap_or_default();
     for end in [&our_read, &our_write] {
         rustix::io::ioctl_fionbio(end, true).map_err(|error| failed(&error))?;
     }
-    Ok(Launched { child, pid, read: our_read, write: our_write, sandbox_off, stderr })
+    Ok(Launched { child, pid, read: our_read, write: our_write, sandbox_off, words })
 }
 
 fn pipe() -> rustix::io::Result<(OwnedFd, OwnedFd)> {
     rustix::pipe::pipe_with(PipeFlags::CLOEXEC)
-}
-
-/// Reads standard error to its end, so that Chromium never blocks on it, and keeps the last bytes.
-#[expect(clippy::disallowed_methods, reason = "ends by itself with Chromium's standard error")]
-fn drain(mut pipe: tokio::process::ChildStderr, kept: Arc<Mutex<VecDeque<u8>>>) {
-    tokio::spawn(async move {
-        let mut chunk = [0_u8; 1024];
-        while let Ok(read @ 1..) = pipe.read(&mut chunk).await {
-            let mut kept = kept.lock();
-            kept.extend(&chunk[..read]);
-            let excess = kept.len().saturating_sub(STDERR_KEPT);
-            kept.drain(..excess);
-        }
-    });
 }
 
 fn arguments(found: &Found, settings: &BrowserSettings, run_dir: &Path, sandbox_off: bool) -> Vec<OsString> {

@@ -87,7 +87,13 @@ impl Sampler {
             }
         }
         if let Some(chromium) = self.browsers.running().filter(|_| all) {
-            let shared: u64 = group(chromium.pid).filter(|pid| !renderers.contains(pid)).filter_map(resident).sum();
+            let shared: u64 = chromium
+                .pid()
+                .into_iter()
+                .flat_map(group)
+                .filter(|pid| !renderers.contains(pid))
+                .filter_map(resident)
+                .sum();
             *self.shared.lock() = (shared > 0).then_some(shared);
         }
         changed

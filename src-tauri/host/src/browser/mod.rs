@@ -14,14 +14,17 @@ pub(crate) mod look;
 mod memory;
 pub(crate) mod navigate;
 mod pipe;
+mod pulse;
 mod session;
 mod session_tabs;
 mod session_views;
 pub(crate) mod settle;
 pub(crate) mod snapshot;
+mod supervisor;
 mod tab;
 mod tab_state;
 pub(crate) mod target;
+mod words;
 
 pub use browsers::Browsers;
 pub use launch::sandbox_problem;

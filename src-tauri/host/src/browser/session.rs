@@ -21,7 +21,7 @@ use super::{
     browsers::Pool,
     census::Leaving,
     chromium::Chromium,
-    disposal::{climb, dispose_context},
+    disposal::{climb, dispose_context, end_stragglers, renderers},
     pipe::CdpError,
     tab::{Tab, browser_lost},
 };
@@ -89,6 +89,11 @@ impl SessionBrowser {
         let mut slot = self.slot.lock();
         self.notice_loss(&mut slot);
         std::mem::take(&mut slot.lost)
+    }
+
+    /// A call that ran into the loss said so: the next one need not.
+    pub(crate) fn told_lost(&self) {
+        self.take_lost();
     }
 
     /// Drops what a dead browser left in the slot.
@@ -170,7 +175,12 @@ impl SessionBrowser {
     async fn make(self: &Arc<Self>) -> Result<Context> {
         let (chromium, hub) = self.pool.chromium().await?;
         let create = CreateBrowserContextParams::builder().dispose_on_detach(true).build();
-        let id = chromium.connection.call(None, &create).await.map_err(|error| explain(&error))?.browser_context_id;
+        let id = match chromium.connection.call(None, &create).await {
+            Ok(created) => created.browser_context_id,
+            Err(CdpError::Closed) if chromium.is_unused() => return Err(chromium.ended_early().await),
+            Err(error) => return Err(explain(&error)),
+        };
+        chromium.mark_used();
         let context = Context { chromium, id: id.inner().clone() };
         hub.route(&context, self);
         // Downloads come with a later version; until then a page cannot put files anywhere.
@@ -237,7 +247,11 @@ impl SessionBrowser {
             tab.closed.cancel();
             self.devtools.drop_tab(*number);
         }
+        let renderers = renderers(tabs);
         let rung = climb(context, tabs).await;
+        if matches!(rung, Ok(Rung::Disposed)) && !renderers.is_empty() {
+            self.pool.tasks().spawn(end_stragglers(renderers));
+        }
         if let Some(hub) = self.pool.hub_of(&context.chromium) {
             hub.unroute(&context.id);
         }

@@ -7,7 +7,8 @@ use ebb_core::{Code, Error, Result};
 
 use super::{
     chromium::Chromium,
-    session::{SessionBrowser, closing, explain},
+    pipe::CALL,
+    session::{Context, SessionBrowser, closing, explain},
     tab::{Tab, browser_lost},
 };
 
@@ -30,12 +31,14 @@ impl SessionBrowser {
         }
         let this = Arc::clone(self);
         let opening = self.pool.tasks().spawn(async move {
-            let mut create = CreateTargetParams::new("about:blank");
-            create.browser_context_id = Some(context.id.clone().into());
-            (create.width, create.height) = (Some(VIEWPORT.0), Some(VIEWPORT.1));
-            let target =
-                context.chromium.connection.call(None, &create).await.map_err(|error| explain(&error))?.target_id;
-            this.wait_for_target(target.inner(), Duration::from_secs(10)).await
+            let chromium = Arc::clone(&context.chromium);
+            let opened = this.open_target(&context).await;
+            match &opened {
+                Ok(_) => chromium.opened_a_page(),
+                Err(error) if error.code == Code::BrowserUnresponsive => return Err(chromium.opened_no_page()),
+                Err(_) => {}
+            }
+            opened
         });
         let tab = opening
             .await
@@ -45,14 +48,30 @@ impl SessionBrowser {
         Ok(tab)
     }
 
+    async fn open_target(&self, context: &Context) -> Result<Arc<Tab>> {
+        let mut create = CreateTargetParams::new("about:blank");
+        create.browser_context_id = Some(context.id.clone().into());
+        (create.width, create.height) = (Some(VIEWPORT.0), Some(VIEWPORT.1));
+        let connection = &context.chromium.connection;
+        let target = connection.call(None, &create).await.map_err(|error| explain(&error))?.target_id;
+        let opened = self.wait_for_target(target.inner(), CALL).await;
+        if opened.is_err() {
+            // Half a tab is none.
+            connection.post(None, &CloseTargetParams::new(target));
+        }
+        opened
+    }
+
     async fn wait_for_target(&self, target: &str, deadline: Duration) -> Result<Arc<Tab>> {
         let mut changes = self.changes.subscribe();
         let find = || self.slot.lock().tabs.values().find(|tab| tab.target == target).cloned();
         let found = async {
             loop {
                 if let Some(tab) = find() {
-                    tab.ready.cancelled().await;
-                    return Ok(tab);
+                    tokio::select! {
+                        () = tab.ready.cancelled() => return Ok(tab),
+                        () = tab.closed.cancelled() => return Err(tab.gone()),
+                    }
                 }
                 if changes.changed().await.is_err() {
                     return Err(closing());

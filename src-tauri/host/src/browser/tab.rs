@@ -127,10 +127,14 @@ impl Tab {
         self.post(&SetInterceptFileChooserDialogParams::new(true));
         self.post(&SetFocusEmulationEnabledParams::new(true));
         self.post(&SetUserAgentOverrideParams::new(self.chromium.user_agent.clone()));
-        let connection = &self.chromium.connection;
-        // An answer of any kind means that everything before it was taken in.
-        drop(connection.call(Some(&self.cdp), &RunIfWaitingForDebuggerParams::default()).await);
-        self.ready.cancel();
+        // An answer of any kind means that everything before it was taken in. It comes late where the
+        // browser is slow, and never where it cannot make a process for the page.
+        let begun = RunIfWaitingForDebuggerParams::default();
+        let answer = self.chromium.connection.call_within(Some(&self.cdp), &begun, FOREVER);
+        tokio::select! {
+            answer = answer => if !matches!(answer, Err(CdpError::Closed)) { self.ready.cancel() },
+            () = self.closed.cancelled() => {}
+        }
     }
 
     fn post<C: Command>(&self, command: &C) {
@@ -224,7 +228,7 @@ impl Tab {
     }
 
     /// Why nothing works on this tab any more.
-    fn gone(&self) -> Error {
+    pub(super) fn gone(&self) -> Error {
         if self.chromium.connection.is_closed() {
             browser_lost()
         } else {

@@ -159,7 +159,14 @@ impl ToolHost {
         let answer = match outcome {
             // What a tool says while its session is taken apart under it is not what happened.
             Ok(Err(_)) if closing.is_cancelled() => response.thrown(&session.ended()),
-            Ok(Err(ToolError::Thrown(error))) => response.thrown(&error),
+            Ok(Err(ToolError::Thrown(error))) => {
+                if error.code == Code::BrowserLost
+                    && let Some(side) = self.browsers.find(session.id())
+                {
+                    side.told_lost();
+                }
+                response.thrown(&error)
+            }
             Err(stop) => response.thrown(&self.stopped(&stop, Some(&session))),
             Ok(Ok(()) | Err(ToolError::Reported)) => response.finish(&pager).await,
         };
