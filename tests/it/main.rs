@@ -22,6 +22,8 @@ mod faults;
 mod guard;
 /// The harness itself: it sees what it must see, or every other test here proves nothing.
 mod harness;
+/// What sessions hold: the figures against the processes, the last measurement, the budget.
+mod memory;
 /// Two ends of one session at the same moment.
 mod races;
 /// The two promises all others rest on: nothing of a gone client can be read, and nobody else loses anything.

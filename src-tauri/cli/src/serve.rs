@@ -28,6 +28,9 @@ pub(crate) struct Args {
     /// End a session after this many seconds without a call; 0: never.
     #[arg(long, value_name = "SECONDS")]
     idle_timeout: Option<u64>,
+    /// End the heaviest page of a session whose pages hold more than this many MB; 0: no limit.
+    #[arg(long, value_name = "MB")]
+    max_session_memory: Option<u64>,
     /// The same for an HTTP client that has lost its event stream.
     #[arg(long, value_name = "SECONDS", hide = true)]
     stream_lost_timeout: Option<u64>,
@@ -111,6 +114,9 @@ fn settings(args: &Args) -> Settings {
     let mut settings = Settings::default();
     settings.browser.executable.clone_from(&args.browser);
     settings.browser.no_sandbox = args.no_sandbox;
+    if let Some(megabytes) = args.max_session_memory {
+        settings.browser.max_session_bytes = megabytes.saturating_mul(1024 * 1024);
+    }
     if let Some(seconds) = args.idle_timeout {
         let limit = Duration::from_secs(seconds);
         settings.sessions.idle_timeout = limit;

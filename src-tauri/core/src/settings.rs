@@ -109,6 +109,8 @@ pub struct BrowserSettings {
     pub headed: bool,
     /// Use the browser that listens here (`ws://...`) instead of starting one.
     pub endpoint: Option<String>,
+    /// Bytes that the pages of one session may hold; above it the heaviest of them is ended. Zero: no limit.
+    pub max_session_bytes: u64,
 }
 
 /// How long past cleanups are kept.
@@ -183,7 +185,8 @@ impl Default for Settings {
                 max_session_bytes: mib(32),
                 max_message_chars: 10_000,
             },
-            browser: BrowserSettings::default(),
+            // What one page's script can hold at all; more is many heavy pages, or one that runs away.
+            browser: BrowserSettings { max_session_bytes: mib(4 * 1024), ..BrowserSettings::default() },
             cleanup: CleanupSettings {
                 devtools: Duration::from_millis(300),
                 cursors: Duration::from_millis(700),

@@ -64,6 +64,17 @@ pub enum Command {
         /// Its id, or the id of its session.
         report: String,
     },
+    /// Memory over time.
+    MemoryHistory {
+        /// Of this session (a whole id, a unique prefix of four or more characters, or a name); of all and
+        /// the shared browser when left out.
+        #[serde(default)]
+        #[cfg_attr(feature = "typescript", ts(optional))]
+        session: Option<String>,
+        /// The last day in steps of two minutes, instead of the last hour in steps of ten seconds.
+        #[serde(default)]
+        long: bool,
+    },
     /// Tries every leftover again now.
     RetryLeftovers,
     /// Takes new sessions, or refuses them.
@@ -147,6 +158,8 @@ pub enum Reply {
     Report(Box<CleanupReport>),
     /// To `history`.
     History(Box<HistoryPage>),
+    /// To `memory_history`.
+    Memory(MemoryHistory),
     /// To everything else: how many things it touched.
     Done(u32),
 }

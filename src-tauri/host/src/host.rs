@@ -11,12 +11,13 @@ use ebb_core::{
     cleanup::AskedBy,
     cursors::{CursorStore, Cursors, MemoryStore},
     events::Event,
-    ids::InstanceId,
+    ids::{InstanceId, SessionId},
     ports::{BrowserPort, Clock, HistoryPort, TokioClock},
     sessions::{Ports, SessionManager},
     settings::Settings,
     view::{HostView, MemoryHistory},
 };
+use futures::{FutureExt, future::BoxFuture};
 use parking_lot::Mutex;
 use time::OffsetDateTime;
 use tokio::sync::watch;
@@ -160,6 +161,9 @@ impl Host {
     }
 
     fn start_background(&self, stop_when_idle: Option<Duration>) {
+        let (budgets, stop) = (Arc::clone(&self.browsers).watch_budgets(self.manager.clone()), self.stop.clone());
+        self.tasks.spawn(async move { stop.run_until_cancelled(budgets).await });
+
         let control = self.control.clone();
         let sampling = Arc::clone(&self.info.sampler).run(self.manager.clone(), move || control.is_watched());
         let stop = self.stop.clone();
@@ -169,7 +173,7 @@ impl Host {
             (Arc::clone(&self.info), self.control.clone(), self.manager.clone(), self.stop.clone());
         self.tasks.spawn(async move {
             let measure = || Sample {
-                held: manager.list().iter().map(|session| session.held.total).sum(),
+                sessions: manager.list().into_iter().map(|session| (session.id, session.held.total)).collect(),
                 shared: info.sampler.shared().unwrap_or_default(),
             };
             info.memory.run(stop, measure, || control.announce_memory()).await;
@@ -355,8 +359,16 @@ impl HostInfo for Info {
         }
     }
 
-    fn memory(&self) -> MemoryHistory {
-        self.memory.short()
+    fn memory(&self, long: bool) -> MemoryHistory {
+        self.memory.all(long)
+    }
+
+    fn memory_of(&self, session: &SessionId, long: bool) -> MemoryHistory {
+        self.memory.of(session, long)
+    }
+
+    fn measured(&self) -> BoxFuture<'_, ()> {
+        self.sampler.recent().boxed()
     }
 }
 

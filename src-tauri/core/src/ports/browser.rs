@@ -44,6 +44,10 @@ pub trait BrowserPort: Send + Sync {
     /// When the browser refused or does not answer.
     async fn stop_capture(&self, session: &SessionId) -> Result<()>;
 
+    /// Measures the session's renderers anew, for [`Self::held`]. Best effort, and cheap: it is part of
+    /// every removal.
+    async fn measure(&self, _session: &SessionId) {}
+
     /// Closes the session's tabs, disposes its context and removes its files, then verifies that
     /// nothing carries its context any more. Also waits for, or disowns, a context that is just
     /// being made. From the first call on the session can never get a context again.

@@ -27,6 +27,8 @@ const PARTS: u32 = 10;
 pub enum Method {
     /// [`BrowserPort::stop_capture`].
     StopCapture,
+    /// [`BrowserPort::measure`].
+    Measure,
     /// [`BrowserPort::dispose`].
     Dispose,
 }
@@ -52,6 +54,8 @@ pub enum Script {
 struct Context {
     tabs: u32,
     renderers: u64,
+    /// What the next measurement finds.
+    grown: Option<u64>,
 }
 
 #[derive(Default)]
@@ -91,6 +95,13 @@ impl FakeBrowser {
         self.state.lock().fallback.insert(method, script);
     }
 
+    /// What the next measurement of the session's renderers finds.
+    pub fn grow(&self, session: &SessionId, renderers: u64) {
+        if let Some(context) = self.state.lock().contexts.get_mut(session) {
+            context.grown = Some(renderers);
+        }
+    }
+
     /// Gives the session a context with `tabs` tabs whose renderers hold `renderers` bytes.
     ///
     /// # Errors
@@ -100,7 +111,7 @@ impl FakeBrowser {
         if state.ended.contains(session) {
             return Err(Error::new(Code::SessionEnded, "the session's browser side is disposed"));
         }
-        state.contexts.insert(session.clone(), Context { tabs, renderers });
+        state.contexts.insert(session.clone(), Context { tabs, renderers, grown: None });
         Ok(())
     }
 
@@ -182,6 +193,15 @@ impl FakeBrowser {
 impl BrowserPort for FakeBrowser {
     async fn stop_capture(&self, session: &SessionId) -> Result<()> {
         self.act(session, Method::StopCapture).await
+    }
+
+    async fn measure(&self, session: &SessionId) {
+        // Its outcome does not matter: a measurement that fails changes no figure.
+        if self.act(session, Method::Measure).await.is_ok()
+            && let Some(context) = self.state.lock().contexts.get_mut(session)
+        {
+            context.renderers = context.grown.take().unwrap_or(context.renderers);
+        }
     }
 
     async fn dispose(&self, session: &SessionId) -> Result<Disposed> {

@@ -18,6 +18,9 @@ use crate::{
     ids::SessionId,
 };
 
+/// How long the figures of a session may take before it goes without new ones.
+const MEASURE: Duration = Duration::from_millis(50);
+
 /// Where the report of a removal comes from.
 pub(super) enum Ticket {
     /// From a removal that runs.
@@ -145,12 +148,12 @@ impl Inner {
     async fn work(self: Arc<Self>, entry: Arc<Entry>) {
         // Whoever is still setting the session up must be through, or the order of things is undefined.
         entry.ready.cancelled().await;
-        let held = self.held(&entry);
-        entry.core().ending.held_before = held;
+        entry.core().ending.held_before = self.held(&entry);
         // Waiting for a place is not part of the removal's time.
         let _place = self.removals.acquire().await;
         let began = self.ports.clock.now();
         entry.core().ending.began = Some(began);
+        self.measure(&entry).await;
         self.devtools_step(&entry).await;
         self.cursors_step(&entry).await;
         self.browser_step(&entry).await;
@@ -158,11 +161,20 @@ impl Inner {
         entry.core().ending.held_after = Some(held);
     }
 
+    /// Measures what the session holds now: the last sample may be half a minute old.
+    async fn measure(&self, entry: &Arc<Entry>) {
+        let (browser, id) = (Arc::clone(&self.ports.browser), entry.id.clone());
+        // Whatever comes of it, the removal goes on with the figures there are.
+        drop(self.run_within(MEASURE, async move { browser.measure(&id).await }).await);
+        let held = self.held(entry);
+        entry.core().ending.held_before = held;
+    }
+
     /// How long `count` removals can take if every step of each runs into its deadline.
     fn longest_removals(&self, count: usize) -> Duration {
         let cleanup = &self.settings.cleanup;
         // The second is for what schedulers add.
-        let one = cleanup.devtools + cleanup.cursors + cleanup.browser + Duration::from_secs(1);
+        let one = MEASURE + cleanup.devtools + cleanup.cursors + cleanup.browser + Duration::from_secs(1);
         one * count.div_ceil(cleanup.parallel.max(1)) as u32
     }
 }

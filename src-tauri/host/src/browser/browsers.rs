@@ -22,7 +22,7 @@ use futures::{
 use parking_lot::Mutex;
 use tokio_util::task::TaskTracker;
 
-use super::{census::Contexts, chromium::Chromium, hub::Hub, launch, locate, session::SessionBrowser};
+use super::{census::Contexts, chromium::Chromium, hub::Hub, launch, locate, scale::Scale, session::SessionBrowser};
 use crate::run::RunDirs;
 
 type Started = Result<(Arc<Chromium>, Arc<Hub>)>;
@@ -36,9 +36,10 @@ enum State {
 
 /// The one Chromium that sessions share, and who uses it.
 pub(crate) struct Pool {
-    settings: Settings,
+    pub(super) settings: Settings,
     pub(super) run_dirs: Arc<RunDirs>,
     pub(super) contexts: Arc<Contexts>,
+    pub(super) scale: Arc<Scale>,
     state: Mutex<State>,
     users: Mutex<HashSet<SessionId>>,
     tasks: TaskTracker,
@@ -221,6 +222,7 @@ impl Browsers {
             settings,
             run_dirs,
             contexts: Arc::default(),
+            scale: Arc::default(),
             state: Mutex::new(State::Stopped),
             users: Mutex::default(),
             tasks: TaskTracker::new(),
@@ -305,6 +307,10 @@ impl BrowserPort for Browsers {
     async fn stop_capture(&self, _session: &SessionId) -> Result<()> {
         // Capture is events of the session's own targets; it ends with them in step B.
         Ok(())
+    }
+
+    async fn measure(&self, session: &SessionId) {
+        self.measure_last(session).await;
     }
 
     async fn dispose(&self, session: &SessionId) -> Result<Disposed> {

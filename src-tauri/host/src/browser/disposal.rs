@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use chromiumoxide::cdp::browser_protocol::target::{CloseTargetParams, DisposeBrowserContextParams, GetTargetsParams};
 use ebb_core::{Code, Error, Result, cleanup::Rung};
 
-use super::{pipe::CdpError, session::Context, tab::Tab};
+use super::{memory::keys_of, pipe::CdpError, session::Context, tab::Tab};
 use crate::{
     run::processes,
     transport::proc::{self, ProcessKey},
@@ -57,7 +57,7 @@ pub(super) async fn end_stragglers(renderers: Vec<ProcessKey>) {
 
 /// The renderers of `tabs` as far as they are known.
 pub(super) fn renderers(tabs: &BTreeMap<u32, Arc<Tab>>) -> Vec<ProcessKey> {
-    tabs.values().filter_map(|tab| proc::key(tab.renderer.lock().pid?)).collect()
+    tabs.values().flat_map(|tab| keys_of(tab)).collect()
 }
 
 /// Asks for disposal, at most one second.

@@ -3,6 +3,7 @@
 pub mod locate;
 
 mod browsers;
+mod budget;
 mod capture;
 mod census;
 mod chromium;
@@ -15,6 +16,7 @@ mod memory;
 pub(crate) mod navigate;
 mod pipe;
 mod pulse;
+mod scale;
 mod session;
 mod session_tabs;
 mod session_views;

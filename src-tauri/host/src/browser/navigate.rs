@@ -62,6 +62,7 @@ pub(crate) async fn navigate(tab: &Arc<Tab>, address: &str, deadline: Duration) 
     // A crashed renderer is replaced by the navigation itself.
     let crashed = tab.poke(|state| {
         state.status = None;
+        state.ended_because = None;
         std::mem::take(&mut state.crashed)
     });
     let navigation = async {
@@ -82,7 +83,7 @@ pub(crate) async fn navigate(tab: &Arc<Tab>, address: &str, deadline: Duration) 
             .until(deadline, |state| state.crashed || (state.loader == loader && state.lifecycle.content_loaded))
             .await;
         if tab.peek(|state| state.crashed) {
-            return Err(super::tab::crashed());
+            return Err(tab.crash());
         }
         if !content {
             if tab.closed.is_cancelled() || !tab.chromium.is_alive() {

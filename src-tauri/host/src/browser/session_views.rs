@@ -20,11 +20,9 @@ impl SessionBrowser {
         let mut processes = BTreeMap::new();
         let mut heap = None;
         for tab in slot.tabs.values() {
-            let renderer = *tab.renderer.lock();
-            if let (Some(pid), Some(bytes)) = (renderer.pid, renderer.bytes) {
-                processes.insert(pid, bytes);
-            }
-            heap = match (heap, renderer.js_heap) {
+            let renderers = tab.renderers.lock();
+            processes.extend(renderers.processes.iter().filter_map(|process| Some((process.key.pid, process.bytes?))));
+            heap = match (heap, renderers.js_heap.filter(|_| !tab.peek(|state| state.crashed))) {
                 (sum, None) => sum,
                 (sum, Some(more)) => Some(sum.unwrap_or(0) + more),
             };

@@ -28,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     chromium::Chromium,
+    memory::Renderers,
     pipe::{CALL, CdpError},
     snapshot,
     tab_state::{Modal, TabState},
@@ -57,23 +58,8 @@ pub(crate) struct Tab {
     pub(crate) closed: CancellationToken,
     /// Its set-up has been answered.
     pub(crate) ready: CancellationToken,
-    /// The renderer of its main frame and what it holds; see `memory`.
-    pub(crate) renderer: Mutex<Renderer>,
-}
-
-/// What the memory sampler knows of a tab's renderer.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Renderer {
-    /// Its process.
-    pub(crate) pid: Option<u32>,
-    /// The document for which the process was looked up.
-    pub(crate) commits: u64,
-    /// How often that document was measured.
-    pub(crate) measured: u32,
-    /// Its private and proportional shared memory, in bytes.
-    pub(crate) bytes: Option<u64>,
-    /// JavaScript heap in use, in bytes.
-    pub(crate) js_heap: Option<u64>,
+    /// The renderers that serve it and what they hold.
+    pub(crate) renderers: Mutex<Renderers>,
 }
 
 /// How a page function gives its result.
@@ -109,7 +95,7 @@ impl Tab {
             changed: watch::Sender::new(()),
             closed: CancellationToken::new(),
             ready: CancellationToken::new(),
-            renderer: Mutex::new(Renderer::default()),
+            renderers: Mutex::default(),
         })
     }
 
@@ -202,13 +188,13 @@ impl Tab {
     /// Runs `work` until it is done or the tab closes or crashes.
     async fn racing<T>(&self, work: impl Future<Output = T>) -> Result<T> {
         if self.peek(|state| state.crashed) {
-            return Err(crashed());
+            return Err(self.crash());
         }
         let crash = self.until(FOREVER, |state| state.crashed);
         tokio::select! {
             biased;
             result = work => Ok(result),
-            crash = crash => Err(if crash { crashed() } else { self.gone() }),
+            crash = crash => Err(if crash { self.crash() } else { self.gone() }),
         }
     }
 
@@ -225,6 +211,18 @@ impl Tab {
                 self.gone()
             }),
         }
+    }
+
+    /// The error for a page whose renderer is gone.
+    pub(crate) fn crash(&self) -> Error {
+        let because = self.peek(|state| state.ended_because.clone());
+        let (what, next) = match because {
+            Some(why) => (why, "Open a lighter page with browser_navigate, or raise the limit."),
+            None => {
+                ("page crashed".to_owned(), "Navigate again with browser_navigate, or close the tab with browser_tabs.")
+            }
+        };
+        Error::new(Code::PageCrashed, what).next(next)
     }
 
     /// Why nothing works on this tab any more.
@@ -324,7 +322,7 @@ impl Tab {
 
     /// What the dashboard shows of it.
     pub(crate) fn view(&self, current: bool) -> TabView {
-        let renderer = *self.renderer.lock();
+        let bytes = self.renderers.lock().bytes();
         self.peek(|state| TabView {
             id: self.number,
             title: ebb_core::sessions::clean_text(&state.title, 200),
@@ -332,7 +330,7 @@ impl Tab {
             current,
             crashed: state.crashed,
             loading: !state.lifecycle.loaded && state.commits > 0,
-            bytes: renderer.bytes,
+            bytes,
         })
     }
 }
@@ -372,12 +370,6 @@ fn is_stale_context(error: &Error) -> bool {
     ["Cannot find context", "context was destroyed", "Execution context", "Inspected target navigated"]
         .iter()
         .any(|known| error.message.contains(known))
-}
-
-/// The error for a page whose renderer is gone.
-pub(crate) fn crashed() -> Error {
-    Error::new(Code::PageCrashed, "page crashed")
-        .next("Navigate again with browser_navigate, or close the tab with browser_tabs.")
 }
 
 /// The error for a session whose browser is gone.

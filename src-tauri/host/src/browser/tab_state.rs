@@ -66,6 +66,8 @@ pub(crate) struct TabState {
     pub(crate) modals: Vec<Modal>,
     /// Its renderer crashed.
     pub(crate) crashed: bool,
+    /// Why its renderer was ended, where that was us.
+    pub(crate) ended_because: Option<String>,
     /// The HTTP status of the main document: code and text.
     pub(crate) status: Option<(i64, String)>,
     /// Navigations the page asked for that have not begun yet.
@@ -76,8 +78,10 @@ pub(crate) struct TabState {
     pub(crate) requests: u64,
     /// Documents committed so far.
     pub(crate) commits: u64,
-    /// The process of the main frame, from the last trace.
-    pub(crate) traced: Option<u32>,
+    /// How often a frame came, went or showed another document: its process may be another one.
+    pub(crate) frame_changes: u64,
+    /// The processes of its frames, from the last trace, that of the main frame first.
+    pub(crate) traced: Vec<u32>,
 }
 
 /// What a request in flight is for; the settling after an action waits for some kinds only.
@@ -118,6 +122,7 @@ impl TabState {
             "Page.frameAttached" => self.attach(text("/frameId"), Some(text("/parentFrameId"))),
             "Page.frameDetached" => {
                 self.frames.remove(&text("/frameId"));
+                self.frame_changes += 1;
             }
             "Page.frameNavigated" => self.navigated(params),
             "Page.navigatedWithinDocument" => {
@@ -176,25 +181,37 @@ impl TabState {
             "Network.loadingFinished" | "Network.loadingFailed" => {
                 self.in_flight.remove(&text("/requestId"));
             }
-            "Tracing.dataCollected" => self.traced = self.process_of_main_frame(params).or(self.traced),
+            "Tracing.dataCollected" => {
+                if let Some(processes) = self.processes_of_frames(params) {
+                    self.traced = processes;
+                }
+            }
             _ => return false,
         }
         true
     }
 
-    fn process_of_main_frame(&self, params: &Value) -> Option<u32> {
+    /// The processes of all frames in the list that contains our main frame, each once.
+    fn processes_of_frames(&self, params: &Value) -> Option<Vec<u32>> {
+        let is_main = |frame: &&Value| frame.pointer("/frame").and_then(Value::as_str) == Some(&self.main_frame);
+        let pid = |frame: &Value| u32::try_from(frame.pointer("/processId")?.as_u64()?).ok();
         let events = params.pointer("/value")?.as_array()?;
-        let frames = events.iter().filter_map(|event| event.pointer("/args/data/frames")?.as_array()).flatten();
-        let main = frames
-            .into_iter()
-            .find(|frame| frame.pointer("/frame").and_then(Value::as_str) == Some(&self.main_frame))?;
-        u32::try_from(main.pointer("/processId")?.as_u64()?).ok()
+        let mut lists = events.iter().filter_map(|event| event.pointer("/args/data/frames")?.as_array());
+        let (main, frames) = lists.find_map(|frames| Some((pid(frames.iter().find(is_main)?)?, frames)))?;
+        let mut processes = vec![main];
+        for other in frames.iter().filter_map(pid) {
+            if !processes.contains(&other) {
+                processes.push(other);
+            }
+        }
+        Some(processes)
     }
 
     fn attach(&mut self, id: String, parent: Option<String>) {
         if self.frames.contains_key(&id) || self.frames.len() >= MAX_FRAMES {
             return;
         }
+        self.frame_changes += 1;
         let number = if parent.is_some() {
             self.frame_numbers += 1;
             self.frame_numbers
@@ -210,6 +227,7 @@ impl TabState {
         let parent = params.pointer("/frame/parentId").and_then(Value::as_str).map(str::to_owned);
         let is_main = parent.is_none();
         self.attach(id.clone(), parent);
+        self.frame_changes += 1;
         if is_main {
             self.frames.retain(|known, _| *known == id);
             self.main_frame.clone_from(&id);
@@ -221,6 +239,7 @@ impl TabState {
             self.in_flight.clear();
             self.title.clear();
             self.crashed = false;
+            self.ended_because = None;
         }
         if let Some(frame) = self.frames.get_mut(&id) {
             frame.url = text("/frame/url") + &text("/frame/urlFragment");
@@ -283,6 +302,19 @@ mod tests {
         state.apply("Page.frameNavigated", &json!({"frame": {"id": "M", "loaderId": "L2", "url": "http://b/"}}));
         assert_eq!(state.frames.len(), 1);
         assert_eq!(state.url(), "http://b/");
+    }
+
+    #[test]
+    fn every_process_of_the_page_counts_once_and_no_other_page() {
+        let mut state = main_frame();
+        let frame = |id: &str, pid: u32| json!({"frame": id, "processId": pid});
+        let list = |frames: Vec<Value>| json!({"args": {"data": {"frames": frames}}});
+        let other = list(vec![frame("N", 7)]);
+        let ours = list(vec![frame("A", 5), frame("M", 4), frame("B", 5), json!({"frame": "C"})]);
+        state.apply("Tracing.dataCollected", &json!({"value": [other.clone()]}));
+        assert_eq!(state.traced, Vec::<u32>::new());
+        state.apply("Tracing.dataCollected", &json!({"value": [{"name": "x"}, other, ours]}));
+        assert_eq!(state.traced, [4, 5]);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use ebb_core::{
     sessions::SessionManager,
     view::{ClientView, HostView, MemoryHistory, SessionView, Snapshot},
 };
+use futures::{FutureExt, future::BoxFuture};
 use time::OffsetDateTime;
 use tokio::sync::watch;
 use tokio_util::{
@@ -46,8 +47,16 @@ pub trait HostInfo: Send + Sync {
     /// Where the host has no window to show.
     fn show_window(&self, route: Option<String>) -> Result<()>;
 
-    /// Memory over the last hour.
-    fn memory(&self) -> MemoryHistory;
+    /// Memory over the last hour, or over the last day (`long`), of all sessions and the shared browser.
+    fn memory(&self, long: bool) -> MemoryHistory;
+
+    /// The same of one session; empty before its first sample.
+    fn memory_of(&self, session: &SessionId, long: bool) -> MemoryHistory;
+
+    /// Resolves once the memory figures are recent, or after a moment as they are.
+    fn measured(&self) -> BoxFuture<'_, ()> {
+        futures::future::ready(()).boxed()
+    }
 }
 
 /// What [`Control`] speaks for.
@@ -90,7 +99,7 @@ impl Scene for Parts {
     }
 
     fn memory(&self) -> MemoryHistory {
-        self.host.memory()
+        self.host.memory(false)
     }
 }
 
@@ -117,9 +126,13 @@ impl Control {
         let Parts { manager, history, host } = &*self.scene;
         match command {
             // Over this door nobody listens to events; whoever can, calls `subscribe`.
-            Command::Snapshot | Command::Subscribe => Ok(Reply::Snapshot(Box::new(self.snapshot()))),
+            Command::Snapshot | Command::Subscribe => {
+                host.measured().await;
+                Ok(Reply::Snapshot(Box::new(self.snapshot())))
+            }
             Command::Session { session } => {
                 let id = manager.find(checked(&session)?)?;
+                host.measured().await;
                 let detail = manager.detail(&id).ok_or_else(|| unknown("session"))?;
                 Ok(Reply::Session(Box::new(detail)))
             }
@@ -133,6 +146,10 @@ impl Control {
                 };
                 found.map(|report| Reply::Report(Box::new(report))).ok_or_else(|| unknown("report"))
             }
+            Command::MemoryHistory { session, long } => Ok(Reply::Memory(match session {
+                Some(session) => host.memory_of(&manager.find(checked(&session)?)?, long),
+                None => host.memory(long),
+            })),
             Command::RetryLeftovers => {
                 let cleared = within(RETRY, "trying the leftovers again", manager.retry_leftovers()).await?;
                 Ok(Reply::Done(cleared))
@@ -189,7 +206,7 @@ impl Control {
             leftovers: manager.leftovers(),
             // The history's own memory: it knows the cleanups of earlier runs as well.
             recent: history.recent(RECENT),
-            memory: host.memory(),
+            memory: host.memory(false),
         }
     }
 

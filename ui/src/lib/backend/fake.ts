@@ -97,6 +97,9 @@ export class FakeBackend implements Backend {
         if (!found) throw refusal('session_unknown', 'No report of that id is kept.')
         return { reply: 'report', data: found }
       }
+      case 'memory_history':
+        // Of one session only the length differs here.
+        return { reply: 'memory', data: command.session ? { ...snapshot.memory, shared: [] } : snapshot.memory }
       case 'retry_leftovers': {
         const gone = snapshot.leftovers.splice(0)
         for (const { id } of gone) this.emit({ event: 'leftover_cleared', data: id })

@@ -25,7 +25,16 @@ query: HistoryQuery, } | { "command": "report",
 /**
  * Its id, or the id of its session.
  */
-report: string, } | { "command": "retry_leftovers" } | { "command": "accept", 
+report: string, } | { "command": "memory_history", 
+/**
+ * Of this session (a whole id, a unique prefix of four or more characters, or a name); of all and
+ * the shared browser when left out.
+ */
+session?: string, 
+/**
+ * The last day in steps of two minutes, instead of the last hour in steps of ten seconds.
+ */
+long: boolean, } | { "command": "retry_leftovers" } | { "command": "accept", 
 /**
  * Whether to take them.
  */

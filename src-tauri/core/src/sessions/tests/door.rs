@@ -41,6 +41,32 @@ async fn a_removal_frees_everything_and_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_it_held_is_measured_when_it_closes_and_not_taken_from_an_old_sample() {
+    let sea = Sea::new();
+    let (_, session) = sea.full_session().await;
+    let exact = sea.cursors.usage_now(None).bytes + session.devtools().view().bytes;
+    sea.browser.grow(session.id(), 7_000_000);
+    let report = sea.end(&session).await;
+    assert_eq!((report.freed.held_before, report.freed.held_after), (exact + 7_000_000, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_measurement_that_hangs_or_panics_costs_the_removal_no_more_than_a_moment() {
+    for script in [Script::Hang, Script::Panic] {
+        let sea = Sea::new();
+        let (_, session) = sea.full_session().await;
+        let exact = sea.cursors.usage_now(None).bytes + session.devtools().view().bytes;
+        sea.browser.grow(session.id(), 7_000_000);
+        sea.browser.script_all(Method::Measure, script);
+        let began = tokio::time::Instant::now();
+        let report = sea.end(&session).await;
+        assert_eq!(report.outcome, Outcome::Clean);
+        assert!(began.elapsed().as_millis() < 100, "{:?}", began.elapsed());
+        assert_eq!(report.freed.held_before, exact + 1_000_000, "the last sample");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_session_that_held_nothing_says_nothing() {
     let sea = Sea::new();
     let (_, session) = sea.session();
