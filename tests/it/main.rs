@@ -34,6 +34,8 @@ mod snapshots;
 mod soak;
 /// A browser that cannot be started: what is said, what is left, and that the next call finds what was repaired.
 mod starts;
+/// The suite of all cursor stores, for SQLite and for a real Redis.
+mod stores_suite;
 /// What an agent does on an ordinary day: look, page, click, type, answer dialogs, upload, open sessions.
 mod story;
 /// Who ended a session, and what its client is told.

@@ -25,6 +25,9 @@ pub(crate) struct Args {
     /// Run Chromium without its sandbox.
     #[arg(long)]
     no_sandbox: bool,
+    /// Where large results are kept: memory, sqlite, or the URL of a Redis.
+    #[arg(long, value_name = "memory|sqlite|redis://...", env = "EBB_CURSOR_STORE", hide_env_values = true)]
+    cursor_store: Option<String>,
     /// End a session after this many seconds without a call; 0: never.
     #[arg(long, value_name = "SECONDS")]
     idle_timeout: Option<u64>,
@@ -78,7 +81,7 @@ async fn serve(args: Args) -> Result<()> {
     let mut signals = Signals::new()?;
     let options = HostOptions {
         paths,
-        settings: settings(&args),
+        settings: settings(&args)?,
         dashboard,
         stop_when_idle: args.auto.then_some(LONELY),
         show_window: None,
@@ -110,7 +113,7 @@ async fn serve(args: Args) -> Result<()> {
     Ok(())
 }
 
-fn settings(args: &Args) -> Settings {
+fn settings(args: &Args) -> Result<Settings> {
     let mut settings = Settings::default();
     settings.browser.executable.clone_from(&args.browser);
     settings.browser.no_sandbox = args.no_sandbox;
@@ -122,7 +125,10 @@ fn settings(args: &Args) -> Settings {
         settings.sessions.idle_timeout = limit;
         settings.sessions.idle_timeout_known_process = limit;
     }
-    settings
+    if let Some(store) = &args.cursor_store {
+        settings.cursors.store = store.parse()?;
+    }
+    Ok(settings)
 }
 
 /// The port in `8931` or `127.0.0.1:8931`. The dashboard never leaves the machine.

@@ -51,6 +51,11 @@ fn lines(snapshot: &Snapshot) -> Vec<String> {
         format!("socket    {}", host.socket),
         format!("data      {}", host.data_dir),
     ];
+    if let Some(problem) = &host.store.problem {
+        lines.push(format!("cursors   {} does not work: {problem}; large results are cut", host.store.place));
+    } else if host.store.kind != "memory" {
+        lines.push(format!("cursors   in {} ({})", host.store.kind, host.store.place));
+    }
     if host.recovered > 0 {
         let of = if host.recovered == 1 { "1 session" } else { &format!("{} sessions", host.recovered) };
         lines.push(format!("recovered {of} of an Ebb that had died; see `ebb history`"));

@@ -51,7 +51,7 @@ pub struct SessionSettings {
 }
 
 /// Where cursors are kept.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub enum StoreChoice {
     /// In the host's memory.
     #[default]
@@ -60,6 +60,51 @@ pub enum StoreChoice {
     Sqlite,
     /// In Redis at this URL. It may contain a password: never show or log it whole.
     Redis(String),
+}
+
+/// The ways to write a place of Redis.
+const REDIS: [&str; 7] =
+    ["redis://", "rediss://", "valkey://", "valkeys://", "redis+unix://", "valkey+unix://", "unix://"];
+
+impl StoreChoice {
+    /// As people may see it: without user name, password and options.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        match self {
+            Self::Memory => "memory".to_owned(),
+            Self::Sqlite => "sqlite".to_owned(),
+            Self::Redis(url) => {
+                let (scheme, rest) = url.split_once("://").unwrap_or(("redis", ""));
+                // Everything up to the last one: a password may contain what an address may not.
+                let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
+                let place = place.split(['?', '#']).next().unwrap_or_default();
+                format!("{scheme}://{place}")
+            }
+        }
+    }
+}
+
+/// Never shows a password.
+impl std::fmt::Debug for StoreChoice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.shown())
+    }
+}
+
+/// `memory`, `sqlite`, or the URL of a Redis. Whether the URL can be used is for the store to say.
+impl std::str::FromStr for StoreChoice {
+    type Err = crate::Error;
+
+    fn from_str(text: &str) -> crate::Result<Self> {
+        match text.trim() {
+            "memory" => Ok(Self::Memory),
+            "sqlite" => Ok(Self::Sqlite),
+            url if REDIS.iter().any(|scheme| url.starts_with(scheme)) => Ok(Self::Redis(url.to_owned())),
+            // Not repeated: it may be a URL with a password and a slip of the pen.
+            _ => Err(crate::Error::new(crate::Code::InvalidArguments, "this is no store for cursors")
+                .next("Use memory, sqlite, or a URL such as redis://127.0.0.1:6379/0.")),
+        }
+    }
 }
 
 /// Lifetimes and budgets of cursors.
@@ -201,6 +246,32 @@ impl Default for Settings {
                 call: Duration::from_mins(2),
             },
             history: HistorySettings { days: 30, reports: 10_000 },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_never_shown() {
+        for (url, shown) in [
+            ("redis://127.0.0.1:6379/0", "redis://127.0.0.1:6379/0"),
+            ("redis://me:secret@10.0.0.7:6379/1", "redis://10.0.0.7:6379/1"),
+            ("redis://:sec@ret/?#@host", "redis://host"),
+            ("redis+unix:///run/redis.sock?db=1&pass=secret", "redis+unix:///run/redis.sock"),
+        ] {
+            let choice: StoreChoice = url.parse().unwrap();
+            assert_eq!(choice, StoreChoice::Redis(url.to_owned()));
+            assert_eq!(choice.shown(), shown);
+            assert_eq!(format!("{choice:?}"), shown);
+        }
+        assert_eq!("memory".parse(), Ok(StoreChoice::Memory));
+        assert_eq!(" sqlite ".parse(), Ok(StoreChoice::Sqlite));
+        for wrong in ["", "redis", "postgres://secret@host", "Memory", "redis:/secret"] {
+            let error = wrong.parse::<StoreChoice>().unwrap_err();
+            assert!(!error.message.contains("secret"), "{}", error.message);
         }
     }
 }

@@ -372,4 +372,21 @@ pub struct HostView {
     pub guardian: Option<u32>,
     /// Why there is none, in words.
     pub guardian_problem: Option<String>,
+    /// Where cursors are kept.
+    pub store: StoreView,
+}
+
+/// The cursor store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct StoreView {
+    /// `memory`, `sqlite`, `redis`.
+    pub kind: String,
+    /// Where it is, for people: `redis://127.0.0.1:6379`. Never a password.
+    pub place: String,
+    /// Why it cannot take or give data now, in words.
+    pub problem: Option<String>,
+    /// Cursors that could not be made since the start because of that.
+    #[cfg_attr(feature = "typescript", ts(type = "number"))]
+    pub refused: u64,
 }

@@ -25,6 +25,7 @@ use ebb_core::{
     Error,
     cleanup::{AskedBy, CleanupReport, Leftover},
     ids::{LeftoverId, ReportId},
+    settings::StoreChoice,
     view::{ClientView, HostView, MemoryHistory, SessionDetail, SessionView, Snapshot},
 };
 use serde::{Deserialize, Serialize};
@@ -89,11 +90,31 @@ pub enum Command {
         #[cfg_attr(feature = "typescript", ts(optional))]
         route: Option<String>,
     },
+    /// Writes, reads and removes a cursor in a store, as a host with that setting would.
+    TestStore {
+        /// `memory`, `sqlite`, or the URL of a Redis.
+        store: StoreText,
+    },
     /// Ends every session and stops the host.
     Quit {
         /// Who asks.
         by: AskedBy,
     },
+}
+
+/// The setting of a cursor store as somebody wrote it. It may hold a password: its `Debug` shows none.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(transparent)]
+pub struct StoreText(pub String);
+
+impl std::fmt::Debug for StoreText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0.parse::<StoreChoice>() {
+            Ok(choice) => f.write_str(&choice.shown()),
+            Err(_) => f.write_str("no store"),
+        }
+    }
 }
 
 /// Which past cleanups.

@@ -9,12 +9,12 @@ use std::{
 use ebb_core::{
     Code, Error, Result,
     cleanup::AskedBy,
-    cursors::{CursorStore, Cursors, MemoryStore},
+    cursors::Cursors,
     events::Event,
     ids::{InstanceId, SessionId},
     ports::{BrowserPort, Clock, HistoryPort, TokioClock},
     sessions::{Ports, SessionManager},
-    settings::Settings,
+    settings::{Settings, StoreChoice},
     view::{HostView, MemoryHistory},
 };
 use futures::{FutureExt, future::BoxFuture};
@@ -30,6 +30,7 @@ use crate::{
         memory::{MemorySampler, Sample},
         socket::ControlSocket,
     },
+    cursors::{self, Backend, Place, give_back},
     dashboard::Dashboard,
     history::History,
     paths::{Endpoint, HostLock, PathOptions, Paths},
@@ -111,8 +112,10 @@ impl Host {
         }
 
         let clock: Arc<dyn Clock> = Arc::new(TokioClock::start());
-        let browsers = Browsers::new(settings.clone(), run_dirs);
-        let store: Arc<dyn CursorStore> = Arc::new(MemoryStore::new(settings.cursors.clone(), Arc::clone(&clock)));
+        let browsers = Browsers::new(settings.clone(), Arc::clone(&run_dirs));
+        let place = Place { run_dirs, instance: instance.clone(), clock: Arc::clone(&clock) };
+        let backend = Arc::new(Backend::open(&settings.cursors, place)?);
+        let store = Arc::clone(backend.store());
         let manager = SessionManager::new(
             settings.clone(),
             Ports {
@@ -126,7 +129,7 @@ impl Host {
         manager.start_sweeper();
         let cursors = Arc::new(Cursors::new(store, settings.cursors.clone(), clock));
 
-        let parts = (&manager, &browsers, &history, &guardian);
+        let parts = (&manager, &browsers, &backend, &history, &guardian);
         let info = Info::new(&paths, parts, recovered.len() as u32, show_window);
         let control = Control::new(ControlParts {
             manager: manager.clone(),
@@ -163,6 +166,11 @@ impl Host {
     fn start_background(&self, stop_when_idle: Option<Duration>) {
         let (budgets, stop) = (Arc::clone(&self.browsers).watch_budgets(self.manager.clone()), self.stop.clone());
         self.tasks.spawn(async move { stop.run_until_cancelled(budgets).await });
+        let (backend, manager, stop) = (Arc::clone(&self.info.store), self.manager.clone(), self.stop.clone());
+        self.tasks.spawn(async move { stop.run_until_cancelled(Box::pin(backend.keep(manager))).await });
+        let trimming = give_back(self.manager.clone(), Arc::clone(self.info.store.store()));
+        let stop = self.stop.clone();
+        self.tasks.spawn(async move { stop.run_until_cancelled(trimming).await });
 
         let control = self.control.clone();
         let sampling = Arc::clone(&self.info.sampler).run(self.manager.clone(), move || control.is_watched());
@@ -240,6 +248,7 @@ impl Host {
         self.manager.shutdown().await;
         self.mcp.stop().await;
         self.browsers.stop().await;
+        self.info.store.stop().await;
         self.stop.cancel();
         self.tasks.close();
         drop(tokio::time::timeout(TASKS, self.tasks.wait()).await);
@@ -277,8 +286,10 @@ async fn until_idle(manager: &SessionManager, after: Duration) {
 /// What the host knows of itself.
 struct Info {
     fixed: HostView,
+    run_dir: PathBuf,
     manager: SessionManager,
     browsers: Arc<Browsers>,
+    store: Arc<Backend>,
     history: Arc<History>,
     guardian: Arc<Guardian>,
     sampler: Arc<Sampler>,
@@ -291,11 +302,11 @@ struct Info {
 impl Info {
     fn new(
         paths: &Paths,
-        parts: (&SessionManager, &Arc<Browsers>, &Arc<History>, &Arc<Guardian>),
+        parts: (&SessionManager, &Arc<Browsers>, &Arc<Backend>, &Arc<History>, &Arc<Guardian>),
         recovered: u32,
         show_window: Option<ShowWindow>,
     ) -> Arc<Self> {
-        let (manager, browsers, history, guardian) = parts;
+        let (manager, browsers, store, history, guardian) = parts;
         let fixed = HostView {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
@@ -311,11 +322,14 @@ impl Info {
             history_problem: None,
             guardian: None,
             guardian_problem: None,
+            store: store.view(),
         };
         Arc::new(Self {
             fixed,
+            run_dir: paths.run_dir.clone(),
             manager: manager.clone(),
             browsers: Arc::clone(browsers),
+            store: Arc::clone(store),
             history: Arc::clone(history),
             guardian: Arc::clone(guardian),
             sampler: Sampler::new(Arc::clone(browsers)),
@@ -342,6 +356,7 @@ impl HostInfo for Info {
             history_problem: self.history.problem(),
             guardian: self.guardian.pid(),
             guardian_problem: self.guardian.problem(),
+            store: self.store.view(),
             ..self.fixed.clone()
         }
     }
@@ -369,6 +384,11 @@ impl HostInfo for Info {
 
     fn measured(&self) -> BoxFuture<'_, ()> {
         self.sampler.recent().boxed()
+    }
+
+    fn test_store(&self, store: StoreChoice) -> BoxFuture<'static, Result<()>> {
+        let run_dir = self.run_dir.clone();
+        Box::pin(async move { cursors::test(&store, run_dir).await })
     }
 }
 

@@ -5,6 +5,7 @@
 
 pub mod browser;
 pub mod control;
+pub mod cursors;
 pub mod dashboard;
 pub mod history;
 pub mod logging;

@@ -54,6 +54,7 @@ pub(super) enum How {
     Unread,
     TooOld,
     Evicted,
+    Lost,
 }
 
 impl How {
@@ -67,6 +68,7 @@ impl How {
             Self::Unread => errors::expired(tool, settings.ttl),
             Self::TooOld => errors::too_old(tool, settings.max_age),
             Self::Evicted => errors::evicted(tool),
+            Self::Lost => errors::lost(tool),
         }
     }
 }

@@ -29,6 +29,11 @@ pub(super) fn evicted(tool: &str) -> Error {
         .next(format!("{} Close cursors you no longer need with cursor_close.", again(tool)))
 }
 
+/// The store lost its content: Redis was restarted or made room, a file was damaged.
+pub(super) fn lost(tool: &str) -> Error {
+    Error::new(Code::CursorEvicted, "Cursor evicted: the store no longer has its content").next(again(tool))
+}
+
 fn again(tool: &str) -> String {
     format!("Call {tool} again for a fresh result.")
 }

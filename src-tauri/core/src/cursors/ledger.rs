@@ -23,7 +23,7 @@ use super::{
     shard::Shard,
 };
 use crate::{
-    Result,
+    Error, Result,
     ids::{CursorId, SessionId},
     ports::Clock,
     settings::CursorSettings,
@@ -213,6 +213,27 @@ impl<P> Ledger<P> {
         }
         self.subtract(released.freed);
         Ok(released)
+    }
+
+    /// Whether a cursor whose payload was written meanwhile may be handed out.
+    ///
+    /// # Errors
+    /// `SessionEnded` once the gate is cancelled: then it is gone, or goes with what the session has.
+    pub fn confirm(&self, gate: &CancellationToken) -> Result<()> {
+        if gate.is_cancelled() { Err(errors::session_ended()) } else { Ok(()) }
+    }
+
+    /// Ends a cursor whose payload the store no longer has, and says what its owner is told.
+    pub fn lose(&self, session: &SessionId, cursor: &CursorId) -> (Released<P>, Error) {
+        let now = self.clock.now();
+        let mut released = Released::nothing();
+        let mut shard = self.shard(session).lock();
+        if let Some(entry) = shard.end(session, cursor, Some(How::Lost), now, &self.settings) {
+            released.add(entry);
+        }
+        self.subtract(released.freed);
+        let told = shard.get(session, cursor, now, &self.settings).err().unwrap_or_else(errors::unknown);
+        (released, told)
     }
 
     /// Forgets a session and all that it had.

@@ -6,6 +6,8 @@
 
 mod arena;
 pub mod budget;
+#[cfg(any(test, feature = "testing"))]
+pub mod conformance;
 mod errors;
 mod fields;
 mod first;

@@ -8,6 +8,7 @@ use ebb_core::{
     events::Event,
     ids::SessionId,
     sessions::SessionManager,
+    settings::StoreChoice,
     view::{ClientView, HostView, MemoryHistory, SessionView, Snapshot},
 };
 use futures::{FutureExt, future::BoxFuture};
@@ -57,6 +58,9 @@ pub trait HostInfo: Send + Sync {
     fn measured(&self) -> BoxFuture<'_, ()> {
         futures::future::ready(()).boxed()
     }
+
+    /// Tries a cursor store, within a deadline of its own.
+    fn test_store(&self, store: StoreChoice) -> BoxFuture<'static, Result<()>>;
 }
 
 /// What [`Control`] speaks for.
@@ -161,6 +165,10 @@ impl Control {
             }
             Command::ShowWindow { route } => {
                 host.show_window(route.map(checked_route).transpose()?)?;
+                Ok(Reply::Done(1))
+            }
+            Command::TestStore { store } => {
+                host.test_store(store.0.parse()?).await?;
                 Ok(Reply::Done(1))
             }
             Command::Quit { by } => {

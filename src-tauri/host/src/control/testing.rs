@@ -9,11 +9,13 @@ use ebb_core::{
     ids::{InstanceId, LeftoverId, SessionId},
     ports::{Clock, TokioClock, fake::FakeBrowser},
     sessions::{NewClient, OpenOptions, Ports, SessionManager},
-    settings::Settings,
+    settings::{Settings, StoreChoice},
     view::{
-        BrowserView, ClientView, DevtoolsView, HeldView, HostView, MemoryHistory, SessionState, SessionView, Transport,
+        BrowserView, ClientView, DevtoolsView, HeldView, HostView, MemoryHistory, SessionState, SessionView, StoreView,
+        Transport,
     },
 };
+use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use time::OffsetDateTime;
 
@@ -37,6 +39,7 @@ pub(crate) fn host_view() -> HostView {
         history_problem: None,
         guardian: None,
         guardian_problem: None,
+        store: StoreView { kind: "memory".to_owned(), place: "memory".to_owned(), problem: None, refused: 0 },
     }
 }
 
@@ -79,6 +82,7 @@ pub(crate) fn leftover() -> Leftover {
 pub(crate) struct Asked {
     pub(crate) quit: Mutex<Option<AskedBy>>,
     pub(crate) route: Mutex<Option<String>>,
+    pub(crate) store: Mutex<Option<StoreChoice>>,
 }
 
 impl HostInfo for Asked {
@@ -98,6 +102,11 @@ impl HostInfo for Asked {
             }
             None => Err(Error::new(Code::Internal, "this host has no window")),
         }
+    }
+
+    fn test_store(&self, store: StoreChoice) -> BoxFuture<'static, Result<()>> {
+        *self.store.lock() = Some(store);
+        Box::pin(std::future::ready(Ok(())))
     }
 
     fn memory_of(&self, _: &SessionId, long: bool) -> MemoryHistory {

@@ -212,6 +212,22 @@ impl RunDir {
         }
         removed
     }
+
+    /// The same for a directory in which no process runs, without a runtime. Blocks.
+    ///
+    /// # Errors
+    /// When it is still there; from then on it is a stray.
+    pub(crate) fn remove_now(&self) -> std::io::Result<()> {
+        let removed = match fs::remove_dir_all(&self.path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        };
+        self.dirs.retire(&self.path);
+        if removed.is_ok() {
+            self.dirs.guardian.forget(&self.path);
+        }
+        removed
+    }
 }
 
 impl Drop for RunDir {

@@ -248,6 +248,7 @@ export function host(now: number, over: Partial<HostView> = {}): HostView {
     history_problem: null,
     guardian: 4022,
     guardian_problem: null,
+    store: { kind: 'memory', place: 'memory', problem: null, refused: 0 },
     ...over,
   }
 }

@@ -40,6 +40,12 @@ function hostOf(scenario: Scenario, now: number, quiet: boolean) {
       browser: { state: 'unresponsive', pid: 4002 },
       history_problem:
         'The history cannot be written: no space left on the disk. The last 200 cleanups are kept in memory.',
+      store: {
+        kind: 'redis',
+        place: 'redis://127.0.0.1:6379/0',
+        problem: 'Redis does not answer within 3000 ms',
+        refused: 4,
+      },
       recovered: 2,
     })
   }

@@ -114,6 +114,11 @@ export class FakeBackend implements Backend {
         this.emit({ event: 'host', data: structuredClone(snapshot.host) })
         await Promise.all(snapshot.sessions.map(({ id }) => this.end(id)))
         return { reply: 'done', data: 1 }
+      case 'test_store':
+        if (command.store.startsWith('redis://down')) {
+          throw refusal('store_unavailable', 'The cursor store is not available: nothing listens there.')
+        }
+        return { reply: 'done', data: 1 }
       case 'show_window':
         return { reply: 'done', data: 0 }
     }

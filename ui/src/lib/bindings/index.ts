@@ -36,6 +36,8 @@ export type { Step } from "./Step";
 export type { StepOutcome } from "./StepOutcome";
 export type { StepReport } from "./StepReport";
 export type { StepView } from "./StepView";
+export type { StoreText } from "./StoreText";
+export type { StoreView } from "./StoreView";
 export type { TabView } from "./TabView";
 export type { Transport } from "./Transport";
 export type { UiEvent } from "./UiEvent";

@@ -1,8 +1,10 @@
 //! Offsets, directions, matches and fields.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
-use super::{World, text};
+use super::{Maker, World, text};
 use crate::{
     Code,
     cursors::{Body, Direction, Page, ReadRequest},
@@ -21,8 +23,8 @@ fn requests() -> Body {
     }
 }
 
-async fn world(body: Body) -> World {
-    let world = World::new();
+async fn world(maker: &Arc<dyn Maker>, body: Body) -> World {
+    let world = World::of(maker).await;
     world.first(body, 1_000).await;
     world
 }
@@ -40,9 +42,8 @@ fn range(page: &Page) -> (u64, u64) {
     (meta["from"].as_u64().unwrap(), meta["to"].as_u64().unwrap())
 }
 
-#[tokio::test]
-async fn directions_are_relative_to_the_range_read_last() {
-    let world = world(text(super::numbered(1_000, 9))).await;
+pub async fn directions_are_relative_to_the_range_read_last(maker: Arc<dyn Maker>) {
+    let world = world(&maker, text(super::numbered(1_000, 9))).await;
     let plain = ask(&world);
     assert_eq!(range(&read(&world, plain.clone()).await), (401, 600));
     let previous = ReadRequest { direction: Some(Direction::Previous), ..plain.clone() };
@@ -53,11 +54,11 @@ async fn directions_are_relative_to_the_range_read_last() {
     assert_eq!(range(&read(&world, before).await), (701, 900));
     let at = ReadRequest { offset: Some(950), ..plain };
     assert_eq!(range(&read(&world, at).await), (950, 1_000));
+    world.finish().await;
 }
 
-#[tokio::test]
-async fn matches_keep_their_numbers_and_go_on() {
-    let world = world(requests()).await;
+pub async fn matches_keep_their_numbers_and_go_on(maker: Arc<dyn Maker>) {
+    let world = world(&maker, requests()).await;
     let position = world.cursors.list(&world.session)[0].position;
     let search = ReadRequest { match_: Some(r"=> \[500\]".to_owned()), ..ask(&world) };
     let page = read(&world, search.clone()).await;
@@ -80,7 +81,7 @@ async fn matches_keep_their_numbers_and_go_on() {
         assert!(
             page.text.contains(
                 &format!(" in items {offset}-2,000:\n")
-                    .replace(&offset.to_string(), &super::super::words::thousands(offset as u64))
+                    .replace(&offset.to_string(), &crate::cursors::words::thousands(offset as u64))
             )
         );
         seen += page.text.lines().skip(2).count();
@@ -89,11 +90,11 @@ async fn matches_keep_their_numbers_and_go_on() {
     assert_eq!(seen, 200);
     // A search does not move the place of plain reading.
     assert_eq!(world.cursors.list(&world.session)[0].position, position);
+    world.finish().await;
 }
 
-#[tokio::test]
-async fn matches_can_be_searched_backwards() {
-    let world = world(requests()).await;
+pub async fn matches_can_be_searched_backwards(maker: Arc<dyn Maker>) {
+    let world = world(&maker, requests()).await;
     let search = ReadRequest { match_: Some("500".to_owned()), ..ask(&world) };
     let last = ReadRequest { offset: Some(2_000), direction: Some(Direction::Previous), ..search };
     let page = read(&world, last.clone()).await;
@@ -112,13 +113,13 @@ async fn matches_can_be_searched_backwards() {
     }
     let expected: Vec<u32> = (1..2_000_u32).filter(|n| n.is_multiple_of(10) || n.to_string().contains("500")).collect();
     assert_eq!(all, expected);
+    world.finish().await;
 }
 
-#[tokio::test]
-async fn context_is_marked_and_windows_are_parted() {
+pub async fn context_is_marked_and_windows_are_parted(maker: Arc<dyn Maker>) {
     let lines: Vec<String> =
         (1..=500).map(|n| if [3, 5, 40].contains(&n) { format!("hit {n}") } else { format!("line {n}") }).collect();
-    let world = world(text(lines.join("\n"))).await;
+    let world = world(&maker, text(lines.join("\n"))).await;
     let page = read(&world, ReadRequest { match_: Some("^hit".to_owned()), context: Some(1), ..ask(&world) }).await;
     assert_eq!(
         page.text,
@@ -128,12 +129,12 @@ async fn context_is_marked_and_windows_are_parted() {
     assert_eq!(page.more[1], "- Ends with this session. Kept 15 min after each read.");
     let page = read(&world, ReadRequest { match_: Some("absent".to_owned()), ..ask(&world) }).await;
     assert_eq!(page.text, "No matches found for /absent/.");
+    world.finish().await;
 }
 
-#[tokio::test]
-async fn giant_matches_are_excerpts() {
+pub async fn giant_matches_are_excerpts(maker: Arc<dyn Maker>) {
     let giant = format!("{}needle{}", "a".repeat(100_000), "b".repeat(100_000));
-    let world = world(text(format!("one\n{giant}\nneedle"))).await;
+    let world = world(&maker, text(format!("one\n{giant}\nneedle"))).await;
     let page =
         read(&world, ReadRequest { match_: Some("needle$|needleb".to_owned()), context: Some(20), ..ask(&world) })
             .await;
@@ -144,19 +145,19 @@ async fn giant_matches_are_excerpts() {
         format!("2: ...(line 2, characters 99,701-100,600) {}needle{}", "a".repeat(300), "b".repeat(594))
     );
     assert_eq!(lines[2], "3: needle");
+    world.finish().await;
 }
 
-#[tokio::test]
-async fn a_window_larger_than_the_page_shows_the_match() {
+pub async fn a_window_larger_than_the_page_shows_the_match(maker: Arc<dyn Maker>) {
     let lines: Vec<String> = (1..=60).map(|n| format!("{}{n}", "x".repeat(480))).collect();
-    let world = world(text(lines.join("\n"))).await;
+    let world = world(&maker, text(lines.join("\n"))).await;
     let page = read(&world, ReadRequest { match_: Some("x30$".to_owned()), context: Some(20), ..ask(&world) }).await;
     assert_eq!(page.text, format!("Found 1 match for /x30$/:\n\n30: {}30", "x".repeat(480)));
+    world.finish().await;
 }
 
-#[tokio::test]
-async fn fields_select_and_page() {
-    let world = world(requests()).await;
+pub async fn fields_select_and_page(maker: Arc<dyn Maker>) {
+    let world = world(&maker, requests()).await;
     let fields = ReadRequest { fields: Some(vec!["status".to_owned(), "url".to_owned()]), ..ask(&world) };
     let page = read(&world, ReadRequest { offset: Some(9), ..fields.clone() }).await;
     assert!(page.text.starts_with(
@@ -175,12 +176,12 @@ async fn fields_select_and_page() {
         found.text,
         "Found 1 match for /\\/77 /:\n\n77: {\"status\":200,\"url\":\"https://example.org/77\"}".replace("\\/", "/")
     );
+    world.finish().await;
 }
 
-#[tokio::test]
-async fn wrong_arguments_name_the_field() {
-    let lines = world(text(super::numbered(1_000, 9))).await;
-    let list = world(requests()).await;
+pub async fn wrong_arguments_name_the_field(maker: Arc<dyn Maker>) {
+    let lines = world(&maker, text(super::numbered(1_000, 9))).await;
+    let list = world(&maker, requests()).await;
     let fields = |names: &[&str]| Some(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
     let cases = [
         (
@@ -214,11 +215,12 @@ async fn wrong_arguments_name_the_field() {
         assert_eq!(error.code, Code::InvalidArguments);
         assert_eq!(error.message, format!("Invalid arguments for tool \"cursor_read\":\n{problem}"));
     }
+    lines.finish().await;
+    list.finish().await;
 }
 
-#[tokio::test]
-async fn fifty_megabytes_are_a_page_and_a_cursor() {
-    let world = World::new();
+pub async fn fifty_megabytes_are_a_page_and_a_cursor(maker: Arc<dyn Maker>) {
+    let world = World::of(&maker).await;
     let page = world
         .cursors
         .first_page(&world.session, &world.gate, "browser_evaluate", "", text("漢".repeat(16_000_000)), Some(20_000))
@@ -230,4 +232,5 @@ async fn fifty_megabytes_are_a_page_and_a_cursor() {
     assert!(page.text.starts_with("...(line 1, characters 20,001-40,000)\n漢"));
     let page = read(&world, ReadRequest { match_: Some("字".to_owned()), ..ask(&world) }).await;
     assert!(page.text.starts_with("No matches found for /字/"));
+    world.finish().await;
 }
