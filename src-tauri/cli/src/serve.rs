@@ -1,6 +1,11 @@
 //! `ebb serve`: the host without a window.
 
-use std::{net::IpAddr, path::PathBuf, process::ExitCode, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    process::ExitCode,
+    time::Duration,
+};
 
 use ebb_core::{Code, Error, Result, settings::Settings};
 use ebb_host::{
@@ -37,6 +42,9 @@ pub(crate) struct Args {
     /// The same for an HTTP client that has lost its event stream.
     #[arg(long, value_name = "SECONDS", hide = true)]
     stream_lost_timeout: Option<u64>,
+    /// Serve MCP over HTTP as well, at this address of this machine; port 0 takes a free one.
+    #[arg(long, value_name = "[ADDRESS:]PORT")]
+    http: Option<String>,
     /// Show the dashboard over HTTP at this port of this machine; without a port: a free one.
     #[arg(long, value_name = "[ADDRESS:]PORT", num_args = 0..=1, default_missing_value = "0")]
     dashboard: Option<String>,
@@ -73,6 +81,7 @@ pub(crate) fn run(args: Args) -> ExitCode {
 
 async fn serve(args: Args) -> Result<()> {
     let dashboard = args.dashboard.as_deref().map(port).transpose()?;
+    let http = args.http.as_deref().map(loopback).transpose()?;
     let paths = PathOptions { socket: args.socket.clone(), data_dir: args.data_dir.clone() };
     let place = Paths::resolve(&paths)?;
     place.prepare()?;
@@ -82,6 +91,7 @@ async fn serve(args: Args) -> Result<()> {
     let options = HostOptions {
         paths,
         settings: settings(&args)?,
+        http,
         dashboard,
         stop_when_idle: args.auto.then_some(LONELY),
         show_window: None,
@@ -91,6 +101,9 @@ async fn serve(args: Args) -> Result<()> {
         () = signals.next() => return Ok(()),
     };
     out::line(&format!("listening on {}", host.paths().mcp_sock.display()));
+    if let Some(address) = host.http_address() {
+        out::line(&format!("MCP over HTTP at http://{address}/mcp (token in {})", host.paths().http_token.display()));
+    }
     if host.recovered() > 0 {
         let sessions = if host.recovered() == 1 { "1 session" } else { &format!("{} sessions", host.recovered()) };
         out::line(&format!(
@@ -120,6 +133,9 @@ fn settings(args: &Args) -> Result<Settings> {
     if let Some(megabytes) = args.max_session_memory {
         settings.browser.max_session_bytes = megabytes.saturating_mul(1024 * 1024);
     }
+    if let Some(seconds) = args.stream_lost_timeout {
+        settings.sessions.stream_lost_timeout = Duration::from_secs(seconds);
+    }
     if let Some(seconds) = args.idle_timeout {
         let limit = Duration::from_secs(seconds);
         settings.sessions.idle_timeout = limit;
@@ -143,6 +159,19 @@ fn port(address: &str) -> Result<u16> {
         return Err(wrong("the dashboard is for this machine only"));
     }
     port.parse().map_err(|_| wrong("this is no port"))
+}
+
+/// The address in `8932` or `127.0.0.1:8932`.
+fn loopback(address: &str) -> Result<SocketAddr> {
+    let wrong = || {
+        Error::new(Code::InvalidArguments, format!("--http {address}: this is no address of this machine"))
+            .next("give a port such as 8932, or 127.0.0.1:8932; from elsewhere, reach it through `ssh -L`")
+    };
+    let (host, port) = address.rsplit_once(':').unwrap_or(("127.0.0.1", address));
+    let host = if host == "localhost" { "127.0.0.1" } else { host.trim_matches(['[', ']']) };
+    let ip: IpAddr = host.parse().map_err(|_| wrong())?;
+    let port: u16 = port.parse().map_err(|_| wrong())?;
+    if ip.is_loopback() { Ok(SocketAddr::new(ip, port)) } else { Err(wrong()) }
 }
 
 /// Every polite way to say stop.

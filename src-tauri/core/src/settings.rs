@@ -28,6 +28,8 @@ pub struct SessionSettings {
     pub idle_timeout: Duration,
     /// The same while the client's process is known to live. Zero: never.
     pub idle_timeout_known_process: Duration,
+    /// The same for an HTTP client that had an event stream and lost it. Zero: never.
+    pub stream_lost_timeout: Duration,
     /// How long the session of a client that left waits for it to come back. Zero: not at all.
     pub reconnect_grace: Duration,
     /// How long a half-closed stream may take to receive its last answers.
@@ -203,6 +205,7 @@ impl Default for Settings {
             sessions: SessionSettings {
                 idle_timeout: minutes(30),
                 idle_timeout_known_process: minutes(8 * 60),
+                stream_lost_timeout: minutes(30),
                 reconnect_grace: Duration::ZERO,
                 half_close_grace: Duration::from_secs(5),
                 silent_connection: Duration::from_secs(10),

@@ -4,7 +4,7 @@
 //! ([`Dashboard::url`]) and gets a cookie; every request is checked against other web sites first.
 
 mod assets;
-mod guard;
+pub(crate) mod guard;
 mod limited;
 mod login;
 mod routes;

@@ -1,6 +1,7 @@
 //! One running host: composed in order, taken apart in order.
 
 use std::{
+    net::SocketAddr,
     path::PathBuf,
     sync::{Arc, OnceLock},
     time::Duration,
@@ -36,7 +37,11 @@ use crate::{
     paths::{Endpoint, HostLock, PathOptions, Paths},
     run::{self, Guardian, RunDirs},
     tools::call::ToolHost,
-    transport::{accept::McpServer, unix::Listener},
+    transport::{
+        accept::McpServer,
+        http::{HttpServer, Place, Token},
+        unix::Listener,
+    },
 };
 
 /// How long the history may take to write its last reports.
@@ -52,6 +57,8 @@ pub struct HostOptions {
     pub paths: PathOptions,
     /// Limits, lifetimes, the browser.
     pub settings: Settings,
+    /// Where MCP is served over HTTP as well, on this machine only (port 0: a free one); none for nowhere.
+    pub http: Option<SocketAddr>,
     /// The port of the dashboard over HTTP (0: a free one); none for no dashboard.
     pub dashboard: Option<u16>,
     /// Stop by itself after this long without a client.
@@ -71,6 +78,7 @@ pub struct Host {
     dashboard: Option<Dashboard>,
     control_socket: ControlSocket,
     mcp: McpServer,
+    http: Vec<HttpServer>,
     info: Arc<Info>,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -84,7 +92,7 @@ impl Host {
     /// # Errors
     /// Another host runs here (its pid is in the message); folders or sockets that cannot be made.
     pub async fn start(options: HostOptions) -> Result<Self> {
-        let HostOptions { paths, settings, dashboard, stop_when_idle, show_window } = options;
+        let HostOptions { paths, settings, http, dashboard, stop_when_idle, show_window } = options;
         let paths = Paths::resolve(&paths)?;
         paths.prepare()?;
         let lock = HostLock::acquire(&paths.lock)?;
@@ -142,6 +150,12 @@ impl Host {
         // Written before anybody can be served: a client that asks where the host is must not find a dead one.
         let endpoint = Endpoint::of(&paths);
         endpoint.write(&paths.endpoint_file)?;
+        let mut servers =
+            vec![HttpServer::start(Place::Unix(Listener::bind(&paths.http_sock, &lock)?), Arc::clone(&tools))?];
+        if let Some(address) = http {
+            let token = Token::load_or_make(&paths.http_token)?;
+            servers.push(HttpServer::start(Place::Tcp(address, token), Arc::clone(&tools))?);
+        }
         let mcp = McpServer::start(Listener::bind(&paths.mcp_sock, &lock)?, tools);
 
         let host = Self {
@@ -154,6 +168,7 @@ impl Host {
             dashboard,
             control_socket,
             mcp,
+            http: servers,
             info,
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -233,6 +248,12 @@ impl Host {
         self.dashboard.as_ref().map(Dashboard::url)
     }
 
+    /// Where MCP is served over HTTP, where it is.
+    #[must_use]
+    pub fn http_address(&self) -> Option<SocketAddr> {
+        self.http.iter().find_map(HttpServer::address)
+    }
+
     /// Resolves when somebody asked it to quit.
     pub async fn stopped(&self) {
         let mut asked = self.info.quit.subscribe();
@@ -247,6 +268,9 @@ impl Host {
         self.mcp.close();
         self.manager.shutdown().await;
         self.mcp.stop().await;
+        for server in self.http {
+            server.stop().await;
+        }
         self.browsers.stop().await;
         self.info.store.stop().await;
         self.stop.cancel();

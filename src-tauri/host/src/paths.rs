@@ -43,6 +43,8 @@ pub struct Paths {
     pub state_dir: PathBuf,
     /// Tells clients where the host really listens.
     pub endpoint_file: PathBuf,
+    /// What a client must know that speaks HTTP over TCP.
+    pub http_token: PathBuf,
     /// Log files.
     pub log_dir: PathBuf,
     /// Whether the sockets are in the default place, which is ours alone to set up.
@@ -99,6 +101,7 @@ impl Paths {
             lock: sockets.lock,
             run_dir: data_dir.join("run"),
             log_dir: data_dir.join("log"),
+            http_token: data_dir.join("http-token"),
             endpoint_file: state_dir.join("endpoint.json"),
             data_dir,
             state_dir,

@@ -41,6 +41,8 @@ pub struct NewClient {
     pub process_view: Option<ProcessView>,
     /// The folder it works in.
     pub project: Option<String>,
+    /// Whether nothing but its process ties its requests together (revision 2026-07-28 over HTTP).
+    pub stateless: bool,
 }
 
 /// A client in the registry.
@@ -49,6 +51,7 @@ pub(super) struct Client {
     pub(super) number: u64,
     pub(super) view: ClientView,
     pub(super) process: Option<ProcessKey>,
+    pub(super) stateless: bool,
     pub(super) lease: Lease,
     pub(super) default: DefaultSession,
     /// Calls running or waiting, over all sessions it uses.
@@ -73,9 +76,9 @@ impl Client {
         self.in_flight.load(Ordering::Acquire)
     }
 
-    /// Whether its process is known to live.
+    /// Whether its process is known to live, and to be in touch.
     pub(super) fn is_known_to_live(&self) -> bool {
-        self.process.is_some() && self.lease.is_whole()
+        self.process.is_some() && self.lease.is_whole() && !self.stateless && !self.lease.is_stream_lost()
     }
 
     /// A session of the client begins to close. Who closed it with `session_close` knows already.
@@ -107,6 +110,18 @@ impl SessionManager {
         }
     }
 
+    /// Whether the client's default session ended because nobody used it, and the client does not know. It
+    /// is taken to know from now on: who asks tells it with the next result.
+    pub fn take_idle_end(&self, client: &ClientId) -> bool {
+        let mut registry = self.inner.registry.lock();
+        let Some(record) = registry.clients.get_mut(client) else { return false };
+        let idle = matches!(record.default, DefaultSession::Ended(_, Reason::IdleTimeout));
+        if idle {
+            record.default = DefaultSession::None;
+        }
+        idle
+    }
+
     /// A client connected. Costs a record, no session and no browser.
     ///
     /// # Errors
@@ -136,6 +151,7 @@ impl SessionManager {
                 number: registry.next_number(),
                 view,
                 process: new.process,
+                stateless: new.stateless,
                 lease: Lease::new(inner.settings.sessions.half_close_grace),
                 default: DefaultSession::None,
                 in_flight: Arc::default(),

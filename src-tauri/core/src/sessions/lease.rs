@@ -29,6 +29,12 @@ pub enum Signal {
     },
     /// The protocol's service finished answering: nothing more will be written.
     Drained,
+    /// The client deleted its session: an orderly goodbye over HTTP.
+    Deleted,
+    /// The last event stream of an HTTP client that had one is gone. It may go on posting.
+    StreamLost,
+    /// An event stream of an HTTP client is open again.
+    StreamFound,
 }
 
 /// What the lease says now.
@@ -49,6 +55,8 @@ pub struct Lease {
     half_closed: Option<Duration>,
     last_call_end: Duration,
     killed: bool,
+    deleted: bool,
+    stream_lost: bool,
     over: bool,
 }
 
@@ -56,7 +64,15 @@ impl Lease {
     /// The lease of a client that just connected; `grace` bounds how long a half-close may drain.
     #[must_use]
     pub const fn new(grace: Duration) -> Self {
-        Self { grace, half_closed: None, last_call_end: Duration::ZERO, killed: false, over: false }
+        Self {
+            grace,
+            half_closed: None,
+            last_call_end: Duration::ZERO,
+            killed: false,
+            deleted: false,
+            stream_lost: false,
+            over: false,
+        }
     }
 
     /// Takes note of a signal. Signals may come twice and in any order.
@@ -67,6 +83,12 @@ impl Lease {
                 self.over = true;
             }
             Signal::Drained => self.over = true,
+            Signal::Deleted => {
+                self.deleted = true;
+                self.over = true;
+            }
+            Signal::StreamLost => self.stream_lost = true,
+            Signal::StreamFound => self.stream_lost = false,
             Signal::HalfClosed => {
                 if self.half_closed.is_none() {
                     self.half_closed = Some(now);
@@ -86,10 +108,20 @@ impl Lease {
         !self.over && self.half_closed.is_none()
     }
 
+    /// Whether the client had an event stream and lost it.
+    #[must_use]
+    pub const fn is_stream_lost(&self) -> bool {
+        self.stream_lost
+    }
+
     /// The verdict at `now` with `in_flight` calls running or waiting.
     #[must_use]
     pub fn verdict(&self, now: Duration, in_flight: usize) -> Verdict {
-        let gone = Verdict::Gone(if self.killed { Reason::ClientDied } else { Reason::Disconnected });
+        let gone = Verdict::Gone(match (self.deleted, self.killed) {
+            (true, _) => Reason::Deleted,
+            (false, true) => Reason::ClientDied,
+            (false, false) => Reason::Disconnected,
+        });
         if self.over {
             return gone;
         }
@@ -163,6 +195,20 @@ mod tests {
         assert_eq!(lease.verdict(T0 + Duration::from_millis(1_700), 0), DISCONNECTED);
         lease.call_ended(T0 + Duration::from_millis(4_900));
         assert_eq!(lease.verdict(T0 + GRACE, 0), DISCONNECTED);
+    }
+
+    #[test]
+    fn a_deletion_is_a_goodbye_whatever_follows() {
+        let died = Signal::ProcessExited { killed: true };
+        assert_eq!(after(&[Signal::Deleted, died]).verdict(T0, 2), Verdict::Gone(Reason::Deleted));
+    }
+
+    #[test]
+    fn a_lost_stream_ends_nothing_by_itself() {
+        let lost = after(&[Signal::StreamLost]);
+        assert!(lost.is_stream_lost() && lost.is_whole());
+        assert_eq!(lost.verdict(T0 + Duration::from_secs(1_000_000), 0), Verdict::Here);
+        assert!(!after(&[Signal::StreamLost, Signal::StreamFound]).is_stream_lost());
     }
 
     #[test]

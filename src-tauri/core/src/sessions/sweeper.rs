@@ -101,8 +101,14 @@ impl Inner {
     /// How long the session may be idle; `None` where that never ends it.
     pub(super) fn idle_limit(&self, registry: &Registry, core: &Core) -> Option<Duration> {
         let settings = &self.settings.sessions;
-        let known = core.owners.iter().any(|owner| registry.clients.get(owner).is_some_and(Client::is_known_to_live));
-        let limit = if known { settings.idle_timeout_known_process } else { settings.idle_timeout };
+        let owners = || core.owners.iter().filter_map(|owner| registry.clients.get(owner));
+        let limit = if owners().any(Client::is_known_to_live) {
+            settings.idle_timeout_known_process
+        } else if owners().any(|owner| owner.lease.is_stream_lost()) {
+            settings.stream_lost_timeout
+        } else {
+            settings.idle_timeout
+        };
         (!limit.is_zero()).then_some(limit)
     }
 

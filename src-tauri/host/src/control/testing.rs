@@ -140,7 +140,13 @@ impl Bench {
             history: Arc::clone(&history) as _,
         };
         let manager = SessionManager::new(settings, ports);
-        let new = NewClient { transport: Transport::Socket, process: None, process_view: None, project: None };
+        let new = NewClient {
+            transport: Transport::Socket,
+            process: None,
+            process_view: None,
+            project: None,
+            stateless: false,
+        };
         let client = manager.connect(new).unwrap();
         manager.introduce(&client, Some("Cursor"), None, None);
         let asked = Arc::new(Asked::default());

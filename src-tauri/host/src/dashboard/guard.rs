@@ -85,7 +85,7 @@ fn refuse(port: u16, request: &Request) -> Option<&'static str> {
 }
 
 /// The value of a header that is there exactly once and is text.
-pub(super) fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+pub(crate) fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     let mut values = headers.get_all(name).iter();
     let value = values.next()?;
     values.next().is_none().then(|| value.to_str().ok()).flatten()

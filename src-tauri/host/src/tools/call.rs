@@ -9,9 +9,10 @@ use std::{panic::AssertUnwindSafe, sync::Arc};
 use ebb_core::{
     Code, Error, Result,
     cursors::Cursors,
-    ids::ClientId,
-    sessions::{Session, SessionManager, clean_text},
+    ids::{ClientId, SessionId},
+    sessions::{OpenOptions, Session, SessionManager, clean_text},
     settings::Settings,
+    view::SessionView,
 };
 use futures::{FutureExt as _, future::BoxFuture};
 use serde_json::{Map, Value};
@@ -69,6 +70,19 @@ pub(crate) struct ClientCall {
     pub(crate) response: Response,
 }
 
+/// What a call gets that names no session.
+pub(crate) enum Unnamed<'a> {
+    /// The client's own, which it need not know of.
+    Default,
+    /// The one of its process; told in the result where this says that its handle is news.
+    Told(&'a (dyn Fn(&SessionId) -> bool + Sync)),
+    /// A new one, told in the result: nobody knows who asks.
+    Fresh,
+}
+
+/// Sessions that a client nobody knows can be given without asking.
+const FRESH: usize = 8;
+
 /// Why a call stopped before its tool was done.
 enum Stop {
     SessionEnded,
@@ -96,9 +110,25 @@ impl ToolHost {
         arguments: Map<String, Value>,
         cancel: CancellationToken,
     ) -> Answer {
+        self.call_unnamed(client, name, arguments, cancel, &Unnamed::Default, None).await
+    }
+
+    /// The same for clients that may have to be told their session. `note` goes into `Next`.
+    pub(crate) async fn call_unnamed(
+        self: &Arc<Self>,
+        client: &ClientId,
+        name: &str,
+        arguments: Map<String, Value>,
+        cancel: CancellationToken,
+        unnamed: &Unnamed<'_>,
+        note: Option<&str>,
+    ) -> Answer {
         let deadline = Instant::now() + self.settings.calls.call;
         let Some(tool) = self.catalog.find(name) else { return unknown_tool(&self.catalog, name) };
         let mut response = Response::default();
+        if let Some(note) = note {
+            response.next(note);
+        }
         let checked = match args::check(&tool.schema, arguments) {
             Ok(checked) => checked,
             Err(issues) => {
@@ -111,7 +141,9 @@ impl ToolHost {
             response.next(line);
         }
         match tool.spec.run {
-            Run::Session(run) => self.in_session(client, tool, run, checked.args, response, cancel, deadline).await,
+            Run::Session(run) => {
+                self.in_session(client, tool, run, checked.args, response, cancel, deadline, unnamed).await
+            }
             Run::Client(run) => self.for_client(client, run, checked.args, response, cancel, deadline).await,
         }
     }
@@ -123,11 +155,12 @@ impl ToolHost {
         tool: &Tool,
         run: ToolFn,
         mut args: Value,
-        response: Response,
+        mut response: Response,
         cancel: CancellationToken,
         deadline: Instant,
+        unnamed: &Unnamed<'_>,
     ) -> Answer {
-        let session = match self.session_of(client, &mut args) {
+        let session = match self.session_of(client, &mut args, unnamed, &mut response) {
             Ok(session) => session,
             Err(error) => return response.thrown(&error),
         };
@@ -195,12 +228,37 @@ impl ToolHost {
 
     /// The session that the arguments name, else the client's own. The argument is taken out: tools
     /// do not see it.
-    fn session_of(&self, client: &ClientId, args: &mut Value) -> Result<Session> {
+    fn session_of(
+        &self,
+        client: &ClientId,
+        args: &mut Value,
+        unnamed: &Unnamed<'_>,
+        response: &mut Response,
+    ) -> Result<Session> {
         let handle = args.as_object_mut().and_then(|args| args.remove("session"));
-        match handle.as_ref().and_then(Value::as_str).filter(|handle| !handle.is_empty()) {
-            Some(handle) => self.manager.session(client, handle),
-            None => self.manager.default_session(client),
+        if let Some(handle) = handle.as_ref().and_then(Value::as_str).filter(|handle| !handle.is_empty()) {
+            return self.manager.session(client, handle);
         }
+        let session = match unnamed {
+            Unnamed::Default => return self.manager.default_session(client),
+            Unnamed::Told(is_news) => {
+                let session = self.manager.default_session(client)?;
+                if !is_news(session.id()) {
+                    return Ok(session);
+                }
+                session
+            }
+            Unnamed::Fresh => {
+                let living = self.manager.list_of(client);
+                if living.len() >= FRESH {
+                    return Err(too_many(&living));
+                }
+                self.manager.open(client, OpenOptions::default())?
+            }
+        };
+        response.next(format!("Pass \"session\":\"{}\" to stay in this browser session", session.id()));
+        response.meta("session", session.id().as_str());
+        Ok(session)
     }
 
     fn stopped(&self, stop: &Stop, session: Option<&Session>) -> Error {
@@ -217,6 +275,12 @@ impl ToolHost {
             }
         }
     }
+}
+
+fn too_many(living: &[SessionView]) -> Error {
+    let handles: Vec<&str> = living.iter().map(|session| session.id.as_str()).collect();
+    let message = format!("Which session? {} are open without a client that is known", living.len());
+    Error::new(Code::LimitReached, message).next(format!("Pass \"session\" with one of: {}", handles.join(", ")))
 }
 
 /// Waits for `work`, unless something ends the call first.

@@ -65,7 +65,13 @@ impl Bench {
     }
 
     pub(crate) fn client(&self) -> ClientId {
-        let new = NewClient { transport: Transport::Socket, process: None, process_view: None, project: None };
+        let new = NewClient {
+            transport: Transport::Socket,
+            process: None,
+            process_view: None,
+            project: None,
+            stateless: false,
+        };
         self.host.manager.connect(new).unwrap()
     }
 

@@ -113,6 +113,7 @@ fn newcomer(process: Option<&ClientProcess>) -> NewClient {
         process: key.map(|key| sessions::ProcessKey { pid: key.pid, start_time: key.start_time }),
         process_view: process.map(|process| process.top.clone()),
         project: process.and_then(|process| process.project.clone()),
+        stateless: false,
     }
 }
 

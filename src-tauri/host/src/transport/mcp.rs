@@ -9,9 +9,9 @@ use std::sync::{
 };
 
 use ebb_core::{
-    Code,
+    Code, Error,
     cursors::ReadRequest,
-    ids::{ClientId, CursorId},
+    ids::{ClientId, CursorId, SessionId},
 };
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
@@ -26,10 +26,11 @@ use rmcp::{
     service::RequestContext,
 };
 
+use super::http::{Asked, HttpClients};
 use crate::tools::{
-    call::ToolHost,
+    call::{ToolHost, Unnamed},
     catalog::{self, Catalog},
-    response::Answer,
+    response::{Answer, Response},
 };
 
 /// What a model reads before anything else.
@@ -38,27 +39,59 @@ it; session_open gives further isolated ones whose handle any browser tool takes
 More: read on or search them with cursor_read, instead of calling the tool again. Targets are refs such as e5 from the \
 latest snapshot.";
 
+/// What an HTTP client is told whose session ended because nobody used it.
+const FRESH_AFTER_IDLE: &str = "Your earlier session ended because nobody used it for too long; this is a fresh one";
+
 /// How long a client may keep the list of tools, in milliseconds: it never changes while the host runs.
 const TTL_MS: u64 = 60 * 60 * 1_000;
 
 /// The client at the other end, as the protocol's library calls it.
 pub(super) struct Agent {
     host: Arc<ToolHost>,
-    client: ClientId,
+    who: Who,
     introduced: AtomicBool,
+}
+
+/// Whose the requests are.
+enum Who {
+    /// All of them this client's: it is the one at the other end of a stream.
+    Stream(ClientId),
+    /// Each says for itself.
+    Http(Arc<HttpClients>),
 }
 
 impl Agent {
     /// The handler of `client`'s requests.
     pub(super) const fn new(host: Arc<ToolHost>, client: ClientId) -> Self {
-        Self { host, client, introduced: AtomicBool::new(false) }
+        Self { host, who: Who::Stream(client), introduced: AtomicBool::new(false) }
     }
 
-    fn introduce(&self, info: Option<&Implementation>, protocol: Option<&str>) {
+    /// The handler of requests over HTTP; the library makes one for each session or request.
+    pub(super) const fn over_http(host: Arc<ToolHost>, clients: Arc<HttpClients>) -> Self {
+        Self { host, who: Who::Http(clients), introduced: AtomicBool::new(false) }
+    }
+
+    /// Whose request this is.
+    fn client(&self, context: &RequestContext<RoleServer>) -> Result<ClientId, Error> {
+        match &self.who {
+            Who::Stream(client) => Ok(client.clone()),
+            Who::Http(clients) => clients.of(context.extensions.get()),
+        }
+    }
+
+    /// Whose request this is, if its client is known already: asking for a list makes nobody a client.
+    fn known(&self, context: &RequestContext<RoleServer>) -> Option<ClientId> {
+        match &self.who {
+            Who::Stream(client) => Some(client.clone()),
+            Who::Http(clients) => clients.known(context.extensions.get()),
+        }
+    }
+
+    fn introduce(&self, client: &ClientId, info: Option<&Implementation>, protocol: Option<&str>) {
         let name = info.map(|info| info.title.as_deref().filter(|title| !title.is_empty()).unwrap_or(&info.name));
         let version = info.map(|info| info.version.as_str());
         self.introduced.store(true, Ordering::Relaxed);
-        self.host.manager.introduce(&self.client, name, version, protocol);
+        self.host.manager.introduce(client, name, version, protocol);
     }
 
     /// A stateless client says who it is with every request; the first time is enough.
@@ -66,15 +99,43 @@ impl Agent {
         if self.introduced.load(Ordering::Relaxed) {
             return;
         }
+        let Some(client) = self.known(context) else { return };
+        if let Who::Http(clients) = &self.who
+            && !clients.is_new(&client)
+        {
+            return;
+        }
         let (info, protocol) = (context.client_info(), context.protocol_version());
         if info.is_some() || protocol.is_some() {
-            self.introduce(info.as_ref(), protocol.as_ref().map(rmcp::model::ProtocolVersion::as_str));
+            self.introduce(&client, info.as_ref(), protocol.as_ref().map(rmcp::model::ProtocolVersion::as_str));
         }
     }
 
+    async fn call(&self, request: CallToolRequestParams, context: RequestContext<RoleServer>) -> Answer {
+        let client = match self.client(&context) {
+            Ok(client) => client,
+            Err(error) => return Response::default().thrown(&error),
+        };
+        self.met(&context);
+        let arguments = request.arguments.unwrap_or_default();
+        let Who::Http(clients) = &self.who else {
+            return self.host.call(&client, &request.name, arguments, context.ct).await;
+        };
+        let asked = clients.asked(context.extensions.get());
+        // Told with the result of the call, which has a fresh session: over HTTP an idle end is no error.
+        let note = self.host.manager.take_idle_end(&client).then_some(FRESH_AFTER_IDLE);
+        let is_news = |session: &SessionId| asked.is_news(clients, session);
+        let unnamed = match asked {
+            Asked::WithId => Unnamed::Default,
+            Asked::Stateless(_) => Unnamed::Told(&is_news),
+            Asked::Nobody => Unnamed::Fresh,
+        };
+        self.host.call_unnamed(&client, &request.name, arguments, context.ct, &unnamed, note).await
+    }
+
     /// The client's cursors as resources.
-    fn resources(&self) -> Vec<Resource> {
-        let sessions = self.host.manager.list_of(&self.client);
+    fn resources(&self, client: &ClientId) -> Vec<Resource> {
+        let sessions = self.host.manager.list_of(client);
         let cursors = sessions.iter().flat_map(|session| self.host.cursors.list(&session.id));
         let resource = |cursor: ebb_core::view::CursorView| {
             let about = format!("{} {} of {}", cursor.items, cursor.unit, cursor.tool);
@@ -83,13 +144,13 @@ impl Agent {
         cursors.map(resource).collect()
     }
 
-    async fn read(&self, uri: &str) -> Result<ResourceContents, ErrorData> {
+    async fn read(&self, client: &ClientId, uri: &str) -> Result<ResourceContents, ErrorData> {
         let unknown = || ErrorData::new(ErrorCode::RESOURCE_NOT_FOUND, "Resource not found", None);
         let rest = uri.strip_prefix(SCHEME).ok_or_else(unknown)?;
         let (id, offset) = rest.split_once("?offset=").unwrap_or((rest, "1"));
         let cursor = CursorId::parse(id).ok_or_else(unknown)?;
         let offset: i64 = offset.parse().map_err(|_| unknown())?;
-        let sessions = self.host.manager.list_of(&self.client);
+        let sessions = self.host.manager.list_of(client);
         let owner = sessions.iter().find(|session| self.host.cursors.store().find(&session.id, &cursor).is_ok());
         let owner = owner.ok_or_else(unknown)?;
         let request = ReadRequest { cursor: id.to_owned(), offset: Some(offset), ..ReadRequest::default() };
@@ -123,7 +184,9 @@ impl ServerHandler for Agent {
     ) -> Result<InitializeResult, ErrorData> {
         context.peer.set_peer_info(request.clone());
         let info = self.negotiate_initialize(&request)?;
-        self.introduce(Some(&request.client_info), Some(info.protocol_version.as_str()));
+        if let Some(client) = self.known(&context) {
+            self.introduce(&client, Some(&request.client_info), Some(info.protocol_version.as_str()));
+        }
         Ok(info)
     }
 
@@ -149,10 +212,7 @@ impl ServerHandler for Agent {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        self.met(&context);
-        let arguments = request.arguments.unwrap_or_default();
-        let answer = self.host.call(&self.client, &request.name, arguments, context.ct).await;
-        Ok(CallToolResponse::Complete(result(answer)))
+        Ok(CallToolResponse::Complete(result(Box::pin(self.call(request, context)).await)))
     }
 
     async fn list_resources(
@@ -161,7 +221,8 @@ impl ServerHandler for Agent {
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
         self.met(&context);
-        Ok(ListResourcesResult::with_all_items(self.resources()).with_cache_scope(CacheScope::Private))
+        let resources = self.known(&context).map(|client| self.resources(&client)).unwrap_or_default();
+        Ok(ListResourcesResult::with_all_items(resources).with_cache_scope(CacheScope::Private))
     }
 
     async fn list_resource_templates(
@@ -179,7 +240,9 @@ impl ServerHandler for Agent {
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
         self.met(&context);
-        let contents = self.read(&request.uri).await?;
+        let unknown = || ErrorData::new(ErrorCode::RESOURCE_NOT_FOUND, "Resource not found", None);
+        let client = self.known(&context).ok_or_else(unknown)?;
+        let contents = self.read(&client, &request.uri).await?;
         Ok(ReadResourceResult::new(vec![contents]).with_cache_scope(CacheScope::Private).into())
     }
 

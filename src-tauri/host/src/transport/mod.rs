@@ -1,4 +1,4 @@
-//! How clients come in: the local socket, who is at its other end, and when they are gone.
+//! How clients come in: the local socket and HTTP, who is at the other end, and when they are gone.
 //!
 //! This folder accepts and identifies; it cleans nothing up. On the end of a connection it tells the
 //! session manager, nothing else. The client's side of the socket, `ebb connect`, is [`bridge`].
@@ -15,6 +15,8 @@ mod fd;
 #[cfg(unix)]
 pub mod hangup;
 pub mod hello;
+#[cfg(unix)]
+pub mod http;
 pub mod lines;
 mod mcp;
 mod outbox;

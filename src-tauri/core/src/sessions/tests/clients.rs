@@ -27,6 +27,7 @@ async fn hostile_client_info_is_cleaned() {
         process: None,
         process_view: Some(process),
         project: Some("~/shop\u{7}".to_owned()),
+        stateless: false,
     };
     let client = sea.manager.connect(new).unwrap();
     let session = sea.manager.default_session(&client).unwrap();

@@ -67,6 +67,7 @@ impl Sea {
             process: (pid > 0).then_some(ProcessKey { pid, start_time: 1 }),
             process_view: None,
             project: None,
+            stateless: false,
         })
     }
 
