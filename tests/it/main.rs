@@ -22,6 +22,10 @@ mod faults;
 mod guard;
 /// The harness itself: it sees what it must see, or every other test here proves nothing.
 mod harness;
+/// Clients over HTTP, in both eras of the protocol: how they go, how long they stay, what they are told.
+mod http;
+/// What is refused at the HTTP port.
+mod http_door;
 /// What sessions hold: the figures against the processes, the last measurement, the budget.
 mod memory;
 /// Two ends of one session at the same moment.

@@ -28,11 +28,19 @@ pub enum Via {
     Socket,
     /// It starts `ebb connect` (S in the fault catalogue).
     Bridge,
+    /// HTTP, revision 2025-11-25, with its event stream (H).
+    Stream,
+    /// The same without an event stream (H).
+    Quiet,
+    /// HTTP, revision 2026-07-28 (M).
+    Modern,
 }
 
 impl Via {
-    /// Both.
+    /// The two that are streams.
     pub const BOTH: [Self; 2] = [Self::Socket, Self::Bridge];
+    /// The three over HTTP.
+    pub const HTTP: [Self; 3] = [Self::Stream, Self::Quiet, Self::Modern];
 
     /// For messages.
     #[must_use]
@@ -40,6 +48,9 @@ impl Via {
         match self {
             Self::Socket => "socket",
             Self::Bridge => "bridge",
+            Self::Stream => "stream",
+            Self::Quiet => "quiet",
+            Self::Modern => "modern",
         }
     }
 }
@@ -56,6 +67,8 @@ pub struct AgentOptions {
     /// The arguments of its bridge; `connect --socket ... --no-start` when left out, for a bridge that
     /// starts a host by itself would come in a test's way.
     pub bridge: Option<Vec<String>>,
+    /// Where MCP is over HTTP, and the token.
+    pub http: Option<(std::net::SocketAddr, String)>,
 }
 
 /// A client process. Dropping it kills it.
@@ -73,7 +86,13 @@ impl Agent {
     /// Starts a client of the host at `socket` and shakes hands.
     #[must_use]
     pub fn start(place: &Place, socket: &Path, via: Via, name: &str) -> Self {
-        let mut agent = Self::spawn(place, socket, via, name, &AgentOptions::default());
+        Self::start_with(place, socket, via, name, &AgentOptions::default())
+    }
+
+    /// The same with something special about it.
+    #[must_use]
+    pub fn start_with(place: &Place, socket: &Path, via: Via, name: &str, options: &AgentOptions) -> Self {
+        let mut agent = Self::spawn(place, socket, via, name, options);
         agent.shake_hands();
         agent
     }
@@ -102,6 +121,10 @@ impl Agent {
                     Some(arguments) => command.args(arguments),
                     None => command.arg("connect").arg("--socket").arg(socket).arg("--no-start"),
                 };
+            }
+            Via::Stream | Via::Quiet | Via::Modern => {
+                let (address, token) = options.http.as_ref().expect("the host serves HTTP");
+                command.arg("--http").arg(address.to_string()).args(["--era", via.name()]).env("EBB_TOKEN", token);
             }
         }
         let mut child = command.spawn().unwrap_or_else(|error| panic!("a client cannot be started: {error}"));

@@ -1,5 +1,6 @@
-//! `ebb-test-client (--socket PATH | --bridge EBB) --name NAME [--silent] [-- ARGUMENTS OF EBB]`: a client whose
-//! process a test can kill at any moment.
+//! `ebb-test-client (--socket PATH | --bridge EBB | --http ADDRESS --era ERA) --name NAME [--silent]
+//! [-- ARGUMENTS OF EBB]`: a client whose process a test can kill at any moment. `ERA` is `stream` (2025-11-25
+//! with its event stream), `quiet` (the same without) or `modern` (2026-07-28); the token is in `EBB_TOKEN`.
 //!
 //! Its standard input is a script of JSON lines: `{"id":1,"call":"browser_tabs","args":{...}}`, `{"raw":"..."}`
 //! (bytes as they are), `{"do":"initialized"}`, `{"do":"half_close"}`, `{"do":"close"}` (closes the connection
@@ -13,15 +14,18 @@
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
-    net::Shutdown,
+    net::{Shutdown, SocketAddr},
     os::unix::net::UnixStream,
     process::{Command, Stdio},
-    sync::mpsc::{Sender, channel},
+    sync::{
+        Arc, Mutex,
+        mpsc::{Sender, channel},
+    },
     thread,
 };
 
 use serde_json::{Value, json};
-use support::{call_message, hello_messages};
+use support::{call_message, hello_messages, http, modern_headers, modern_message};
 
 /// Where lines go to the host. Dropping a pipe closes it.
 enum Up {
@@ -62,6 +66,10 @@ fn main() {
     let after =
         |flag: &str, n: usize| arguments.iter().position(|word| word == flag).map(|at| arguments[at + n].clone());
     let name = after("--name", 1).unwrap_or_else(|| "test client".to_owned());
+    if let (Some(address), Some(era)) = (after("--http", 1), after("--era", 1)) {
+        let address = address.parse().expect("an address and a port");
+        return over_http(&Web { address, era, name, session: Mutex::default() }.into());
+    }
     let (mut up, down): (Up, Box<dyn Read + Send>) = if let Some(socket) = after("--socket", 1) {
         let stream = UnixStream::connect(socket).expect("the host listens");
         (Up::Socket(stream.try_clone().unwrap()), Box::new(stream))
@@ -104,6 +112,84 @@ fn main() {
                 "close" => up.close(),
                 other => drop(said.send(json!({"unknown": other}))),
             }
+        }
+    }
+}
+
+/// A client over HTTP.
+struct Web {
+    address: SocketAddr,
+    era: String,
+    name: String,
+    session: Mutex<Option<String>>,
+}
+
+impl Web {
+    /// Sends one message and passes on what comes back.
+    fn send(&self, method: &str, message: Option<&Value>, said: &Sender<Value>) {
+        let token = format!("Bearer {}", std::env::var("EBB_TOKEN").unwrap_or_default());
+        let mut headers = vec![("Authorization", token)];
+        if let Some(session) = self.session.lock().unwrap().clone() {
+            headers.push(("Mcp-Session-Id", session));
+        }
+        if let (true, Some(message)) = (self.era == "modern", message) {
+            headers.extend(modern_headers(message));
+        }
+        let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        match http::request(self.address, method, &headers, message) {
+            Ok(answer) => {
+                if let Some(id) = answer.header("mcp-session-id") {
+                    *self.session.lock().unwrap() = Some(id.to_owned());
+                }
+                drop(said.send(json!({"status": answer.status})));
+                answer.messages(|message| drop(said.send(message)));
+            }
+            Err(error) => drop(said.send(json!({"failed": error.to_string()}))),
+        }
+    }
+}
+
+fn over_http(web: &Arc<Web>) {
+    let (said, heard) = channel::<Value>();
+    thread::spawn(move || {
+        let mut out = std::io::stdout().lock();
+        for message in heard {
+            if writeln!(out, "{message}").and_then(|()| out.flush()).is_err() {
+                return;
+            }
+        }
+    });
+    let modern = web.era == "modern";
+    let [initialize, initialized] = hello_messages(&web.name);
+    let first = if modern { modern_message(0, "server/discover", &json!({}), &web.name) } else { initialize };
+    web.send("POST", Some(&first), &said);
+    for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+        let step: Value = serde_json::from_str(&line).expect("the script is JSON lines");
+        let (web, said) = (Arc::clone(web), said.clone());
+        if let Some(tool) = step["call"].as_str() {
+            let id = step["id"].as_u64().unwrap();
+            let params = json!({"name": tool, "arguments": step["args"]});
+            let message = if modern {
+                modern_message(id, "tools/call", &params, &web.name)
+            } else {
+                call_message(id, tool, &step["args"])
+            };
+            thread::spawn(move || web.send("POST", Some(&message), &said));
+            continue;
+        }
+        match step["do"].as_str().unwrap_or_default() {
+            "initialized" if !modern => {
+                web.send("POST", Some(&initialized), &said);
+                if web.era == "stream" {
+                    thread::spawn(move || {
+                        web.send("GET", None, &said);
+                        drop(said.send(json!({"ended": true})));
+                    });
+                }
+            }
+            "close" if !modern => web.send("DELETE", None, &said),
+            "initialized" => {}
+            other => drop(said.send(json!({"unknown": other}))),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     io::{BufRead, BufReader},
+    net::SocketAddr,
     ops::Deref,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
@@ -13,7 +14,7 @@ use std::{
 
 use rustix::process::Signal;
 
-use crate::{Agent, Client, Control, Place, Rows, Via, procs, wait_for};
+use crate::{Agent, AgentOptions, Client, Control, Place, Rows, Via, procs, wait_for};
 
 /// How long a host may take until it listens.
 const START: Duration = Duration::from_secs(30);
@@ -27,6 +28,8 @@ pub struct HostArgs {
     pub browser: Option<PathBuf>,
     /// `--idle-timeout`, in seconds.
     pub idle: Option<u64>,
+    /// Serve MCP over HTTP at a free port.
+    pub http: bool,
     /// Anything else on its command line.
     pub more: Vec<String>,
 }
@@ -39,6 +42,7 @@ pub struct TestHost {
     killed: bool,
     /// False once it was killed together with its guardian, until it is started again.
     guarded: bool,
+    http: Option<SocketAddr>,
     place: Place,
 }
 
@@ -60,7 +64,7 @@ impl TestHost {
     /// The same with arguments.
     #[must_use]
     pub fn with(args: HostArgs) -> Self {
-        let mut host = Self { child: None, args, killed: false, guarded: true, place: Place::new() };
+        let mut host = Self { child: None, args, killed: false, guarded: true, http: None, place: Place::new() };
         host.restart();
         host
     }
@@ -112,6 +116,9 @@ impl TestHost {
         if let Some(idle) = self.args.idle {
             command.args(["--idle-timeout", &idle.to_string()]);
         }
+        if self.args.http {
+            command.args(["--http", "127.0.0.1:0"]);
+        }
         command.args(&self.args.more);
         command
     }
@@ -138,6 +145,13 @@ impl TestHost {
         self.child = Some(child);
         (self.killed, self.guarded) = (false, true);
         assert_eq!(first.as_deref(), Ok(expected.as_str()), "the host does not listen; its log:\n{}", self.log());
+        self.http = None;
+        if self.args.http {
+            let line = said.recv_timeout(START).expect("it says where HTTP is");
+            let address = line.split("http://").nth(1).and_then(|rest| rest.split('/').next());
+            self.http = address.and_then(|address| address.parse().ok());
+            assert!(self.http.is_some(), "{line}");
+        }
     }
 
     /// SIGKILL; returns when that was, once the process is reaped.
@@ -180,7 +194,21 @@ impl TestHost {
     /// A client that is a process.
     #[must_use]
     pub fn agent(&self, via: Via, name: &str) -> Agent {
-        Agent::start(&self.place, &self.socket(), via, name)
+        let options =
+            AgentOptions { http: self.http.map(|address| (address, self.token())), ..AgentOptions::default() };
+        Agent::start_with(&self.place, &self.socket(), via, name, &options)
+    }
+
+    /// Where it serves MCP over HTTP.
+    #[must_use]
+    pub fn http(&self) -> SocketAddr {
+        self.http.expect("the host was started with HTTP")
+    }
+
+    /// What its TCP port asks for.
+    #[must_use]
+    pub fn token(&self) -> String {
+        std::fs::read_to_string(self.data().join("http-token")).unwrap_or_default().trim().to_owned()
     }
 
     /// The place it runs in.

@@ -27,6 +27,29 @@ pub fn call_message(id: u64, tool: &str, arguments: &Value) -> Value {
     json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {"name": tool, "arguments": arguments}})
 }
 
+/// A request of revision 2026-07-28: it says everything about itself.
+#[must_use]
+pub fn modern_message(id: u64, method: &str, params: &Value, name: &str) -> Value {
+    let mut params = params.clone();
+    params["_meta"] = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {},
+        "io.modelcontextprotocol/clientInfo": {"name": name, "version": "1.0"},
+    });
+    json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params})
+}
+
+/// The headers that go with it.
+#[must_use]
+pub fn modern_headers(message: &Value) -> Vec<(&'static str, String)> {
+    let method = message["method"].as_str().unwrap_or_default().to_owned();
+    let mut headers = vec![("MCP-Protocol-Version", "2026-07-28".to_owned()), ("Mcp-Method", method)];
+    if let Some(name) = message["params"]["name"].as_str() {
+        headers.push(("Mcp-Name", name.to_owned()));
+    }
+    headers
+}
+
 /// What came back.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {

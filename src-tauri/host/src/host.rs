@@ -39,7 +39,7 @@ use crate::{
     tools::call::ToolHost,
     transport::{
         accept::McpServer,
-        http::{HttpServer, Place, Token},
+        http::{Address, HttpServer, Token},
         unix::Listener,
     },
 };
@@ -151,10 +151,10 @@ impl Host {
         let endpoint = Endpoint::of(&paths);
         endpoint.write(&paths.endpoint_file)?;
         let mut servers =
-            vec![HttpServer::start(Place::Unix(Listener::bind(&paths.http_sock, &lock)?), Arc::clone(&tools))?];
+            vec![HttpServer::start(Address::Unix(Listener::bind(&paths.http_sock, &lock)?), Arc::clone(&tools))?];
         if let Some(address) = http {
             let token = Token::load_or_make(&paths.http_token)?;
-            servers.push(HttpServer::start(Place::Tcp(address, token), Arc::clone(&tools))?);
+            servers.push(HttpServer::start(Address::Tcp(address, token), Arc::clone(&tools))?);
         }
         let mcp = McpServer::start(Listener::bind(&paths.mcp_sock, &lock)?, tools);
 

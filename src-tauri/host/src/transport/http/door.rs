@@ -95,19 +95,21 @@ async fn post(door: &Door, caller: Caller, request: Request, next: Next) -> Resp
             return refused(StatusCode::REQUEST_TIMEOUT, "The request took longer than 10 s", "Send it faster.");
         }
     };
+    // What is no JSON the library answers for.
+    let head: Head = serde_json::from_slice(&bytes).unwrap_or_default();
     let id = parts.headers.get(SESSION).and_then(|id| id.to_str().ok()).map(str::to_owned);
     if let Some(id) = id {
         // A session that was deleted is gone for good; the library would look for it in its store.
         if !door.clients.knows(&id) {
-            return no_session();
+            return refused_to(StatusCode::NOT_FOUND, head.id.as_ref(), NO_SESSION.0, NO_SESSION.1);
         }
         door.clients.seen(&id, &caller);
-    } else if is_initialize(&bytes) {
+    } else if head.is_initialize() {
         match door.clients.admit(&caller) {
             Ok(admitted) => drop(parts.extensions.insert(admitted)),
             Err(error) => {
                 let next = error.next.clone().unwrap_or_default();
-                return refused(StatusCode::SERVICE_UNAVAILABLE, &error.message, &next);
+                return refused_to(StatusCode::SERVICE_UNAVAILABLE, head.id.as_ref(), &error.message, &next);
             }
         }
     }
@@ -157,14 +159,19 @@ fn session_of(request: &Request) -> Option<String> {
     only(request.headers(), &SESSION).map(str::to_owned)
 }
 
-/// Whether this is the request that begins an MCP session.
-fn is_initialize(body: &[u8]) -> bool {
-    #[derive(serde::Deserialize)]
-    struct Head<'a> {
-        #[serde(borrow)]
-        method: Option<std::borrow::Cow<'a, str>>,
+/// What the door has to know of a message.
+#[derive(Default, serde::Deserialize)]
+struct Head<'a> {
+    #[serde(borrow)]
+    method: Option<std::borrow::Cow<'a, str>>,
+    id: Option<serde_json::Value>,
+}
+
+impl Head<'_> {
+    /// Whether this is the request that begins an MCP session.
+    fn is_initialize(&self) -> bool {
+        self.method.as_deref() == Some("initialize")
     }
-    serde_json::from_slice::<Head>(body).is_ok_and(|head| head.method.as_deref() == Some("initialize"))
 }
 
 fn is_too_large(error: &axum::Error) -> bool {
@@ -183,14 +190,20 @@ fn too_large() -> Response {
     refused(StatusCode::PAYLOAD_TOO_LARGE, "The request is larger than 4 MiB", "Send less at once.")
 }
 
+const NO_SESSION: (&str, &str) = ("Session not found", "Begin a new one with initialize.");
+
 fn no_session() -> Response {
-    refused(StatusCode::NOT_FOUND, "Session not found", "Begin a new one with initialize.")
+    refused(StatusCode::NOT_FOUND, NO_SESSION.0, NO_SESSION.1)
 }
 
-/// A refusal as JSON-RPC says it, so that clients show the reason.
 fn refused(status: StatusCode, message: &str, next: &str) -> Response {
+    refused_to(status, None, message, next)
+}
+
+/// A refusal as JSON-RPC says it, to the request with this id, so that clients show the reason.
+fn refused_to(status: StatusCode, id: Option<&serde_json::Value>, message: &str, next: &str) -> Response {
     let message = if next.is_empty() { message.to_owned() } else { format!("{message}: {next}") };
-    let body = json!({"jsonrpc": "2.0", "id": null, "error": {"code": -32000, "message": message}});
+    let body = json!({"jsonrpc": "2.0", "id": id, "error": {"code": -32000, "message": message}});
     let mut answer = (status, axum::Json(body)).into_response();
     answer.headers_mut().insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
     answer

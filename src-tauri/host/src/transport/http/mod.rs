@@ -14,5 +14,5 @@ mod token;
 mod track;
 
 pub(crate) use clients::{Asked, HttpClients};
-pub(crate) use server::{HttpServer, Place};
+pub(crate) use server::{Address, HttpServer};
 pub use token::Token;

@@ -36,7 +36,7 @@ const CONNECTIONS: usize = 1_024;
 const STOP: Duration = Duration::from_secs(3);
 
 /// Where the server listens.
-pub(crate) enum Place {
+pub(crate) enum Address {
     /// At a loopback address, with a token.
     Tcp(SocketAddr, Token),
     /// At a local socket.
@@ -57,11 +57,11 @@ impl HttpServer {
     /// # Errors
     /// [`Code::InvalidArguments`] for an address that is not this machine's own, [`Code::Internal`] when the
     /// port cannot be had.
-    pub(crate) fn start(place: Place, host: Arc<ToolHost>) -> Result<Self> {
+    pub(crate) fn start(at: Address, host: Arc<ToolHost>) -> Result<Self> {
         let home: Option<PathBuf> = Environment::current().home().ok();
-        let (source, address, token) = match place {
-            Place::Unix(listener) => (Source::Unix(listener), None, None),
-            Place::Tcp(wanted, token) => {
+        let (source, address, token) = match at {
+            Address::Unix(listener) => (Source::Unix(listener), None, None),
+            Address::Tcp(wanted, token) => {
                 let (listener, address) = bind(wanted)?;
                 (Source::Tcp { listener, address, finder: Arc::<Finder>::default() }, Some(address), Some(token))
             }
