@@ -16,6 +16,8 @@ mod connect;
 mod deaths;
 /// Every way a client can go: closed, half closed, killed while idle, while a page hangs, while its browser is born.
 mod disconnects;
+/// A browser that somebody else runs: what is ours in it goes as everywhere, what is not is left alone.
+mod endpoint;
 /// A browser is killed while it starts, works or idles; a page or a helper of it dies, freezes, spins or eats memory.
 mod faults;
 /// The host is killed: guardian and start-up reaping.
@@ -44,3 +46,5 @@ mod stores_suite;
 mod story;
 /// Who ended a session, and what its client is told.
 mod story_ends;
+/// Sessions with a window: a second, full browser beside the headless one, and both go as they came.
+mod windows;

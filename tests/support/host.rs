@@ -32,6 +32,8 @@ pub struct HostArgs {
     pub http: bool,
     /// Anything else on its command line.
     pub more: Vec<String>,
+    /// Anything else in its environment.
+    pub environment: Vec<(String, String)>,
 }
 
 /// A running host. Dropping it ends it in order and checks that nothing of it is left.
@@ -136,6 +138,7 @@ impl TestHost {
         assert!(self.child.is_none(), "the host still runs");
         let log = File::options().create(true).append(true).open(self.path().join("host.log")).unwrap();
         let mut command = self.serve();
+        command.envs(self.args.environment.iter().map(|(name, value)| (name, value)));
         command.env("RUST_LOG", "ebb_core=debug,ebb_host=debug,info");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
         let mut child = command.spawn().unwrap_or_else(|error| panic!("ebb serve cannot be started: {error}"));

@@ -27,6 +27,12 @@ pub(crate) struct Args {
     /// The Chromium to run.
     #[arg(long, value_name = "PATH")]
     browser: Option<PathBuf>,
+    /// Use the browser that listens here (ws://host:port/... or http://host:port) instead of starting one.
+    #[arg(long, value_name = "URL", env = "EBB_BROWSER_ENDPOINT", hide_env_values = true)]
+    browser_endpoint: Option<String>,
+    /// Give sessions a window of the full browser unless they say otherwise.
+    #[arg(long)]
+    headed: bool,
     /// Run Chromium without its sandbox.
     #[arg(long)]
     no_sandbox: bool,
@@ -136,6 +142,8 @@ fn settings(args: &Args) -> Result<Settings> {
     if let Some(seconds) = args.stream_lost_timeout {
         settings.sessions.stream_lost_timeout = Duration::from_secs(seconds);
     }
+    settings.browser.headed = args.headed;
+    settings.browser.endpoint.clone_from(&args.browser_endpoint);
     if let Some(seconds) = args.idle_timeout {
         let limit = Duration::from_secs(seconds);
         settings.sessions.idle_timeout = limit;

@@ -56,6 +56,9 @@ fn lines(snapshot: &Snapshot) -> Vec<String> {
     } else if host.store.kind != "memory" {
         lines.push(format!("cursors   in {} ({})", host.store.kind, host.store.place));
     }
+    if let Some(window) = &host.window_browser {
+        lines.insert(4, format!("windows   {}", browser(window)));
+    }
     if host.recovered > 0 {
         let of = if host.recovered == 1 { "1 session" } else { &format!("{} sessions", host.recovered) };
         lines.push(format!("recovered {of} of an Ebb that had died; see `ebb history`"));
@@ -88,6 +91,9 @@ fn browser(view: &BrowserView) -> String {
         BrowserView::Stopped { executable: None } => "none installed; `ebb doctor` says what to do".to_owned(),
         BrowserView::Starting => "starting".to_owned(),
         BrowserView::Running { version, pid, .. } => format!("{version} (pid {pid})"),
-        BrowserView::Unresponsive { pid } => format!("not responding (pid {pid})"),
+        BrowserView::Unresponsive { pid: Some(pid) } => format!("not responding (pid {pid})"),
+        BrowserView::Unresponsive { pid: None } => "not responding".to_owned(),
+        BrowserView::Detached { endpoint } => format!("at {endpoint}, connects when needed"),
+        BrowserView::Attached { version, endpoint } => format!("{version} at {endpoint}"),
     }
 }

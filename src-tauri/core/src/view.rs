@@ -292,8 +292,20 @@ pub enum BrowserView {
     },
     /// It does not answer.
     Unresponsive {
-        /// Its main process.
-        pid: u32,
+        /// Its main process; none for one that somebody else runs.
+        pid: Option<u32>,
+    },
+    /// Somebody else's browser is used, and nothing is connected to it.
+    Detached {
+        /// Where it listens, without secrets.
+        endpoint: String,
+    },
+    /// Somebody else's browser is used.
+    Attached {
+        /// `Chrome/156.0.8078.79`.
+        version: String,
+        /// Where it listens, without secrets.
+        endpoint: String,
     },
 }
 
@@ -358,8 +370,10 @@ pub struct HostView {
     pub accepting: bool,
     /// Whether it is stopping.
     pub stopping: bool,
-    /// The browser.
+    /// The browser that sessions use unless they want a window.
     pub browser: BrowserView,
+    /// The browser with windows, while there is one.
+    pub window_browser: Option<BrowserView>,
     /// Bytes of Chromium that belong to no session; none where the system does not say.
     #[cfg_attr(feature = "typescript", ts(type = "number | null"))]
     pub shared_browser: Option<u64>,

@@ -120,7 +120,7 @@ impl Host {
         }
 
         let clock: Arc<dyn Clock> = Arc::new(TokioClock::start());
-        let browsers = Browsers::new(settings.clone(), Arc::clone(&run_dirs));
+        let browsers = Browsers::new(&settings, Arc::clone(&run_dirs))?;
         let place = Place { run_dirs, instance: instance.clone(), clock: Arc::clone(&clock) };
         let backend = Arc::new(Backend::open(&settings.cursors, place)?);
         let store = Arc::clone(backend.store());
@@ -341,6 +341,7 @@ impl Info {
             accepting: true,
             stopping: false,
             browser: browsers.view(),
+            window_browser: None,
             shared_browser: None,
             recovered,
             history_problem: None,
@@ -376,6 +377,7 @@ impl HostInfo for Info {
             accepting: self.manager.is_accepting(),
             stopping: self.stopping.get().is_some(),
             browser: self.browsers.view(),
+            window_browser: self.browsers.window_view(),
             shared_browser: self.sampler.shared(),
             history_problem: self.history.problem(),
             guardian: self.guardian.pid(),

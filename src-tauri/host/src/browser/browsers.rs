@@ -1,240 +1,70 @@
-//! All browsers of a host: started by the first session that needs one, ended with the last.
+//! All browsers of a host: which one a session uses, and what is shown of them.
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, OnceLock},
+    sync::Arc,
 };
 
 use async_trait::async_trait;
 use ebb_core::{
-    Error, Result,
-    events::Event,
-    ids::SessionId,
+    Code, Error, Result,
+    ids::{ClientId, SessionId},
     ports::{BrowserPort, Disposed, Stray},
     sessions::{Session, SessionManager},
     settings::Settings,
     view::{BrowserView, HeldView, TabView},
 };
-use futures::{
-    FutureExt,
-    future::{BoxFuture, Shared},
-};
 use parking_lot::Mutex;
-use tokio_util::task::TaskTracker;
 
-use super::{census::Contexts, chromium::Chromium, hub::Hub, launch, locate, scale::Scale, session::SessionBrowser};
+use super::{
+    chromium::Chromium,
+    endpoint::Endpoint,
+    pool::{Common, Mode, Pool},
+    session::SessionBrowser,
+};
 use crate::run::RunDirs;
 
-type Started = Result<(Arc<Chromium>, Arc<Hub>)>;
-
-/// What the pool does with Chromium at the moment.
-enum State {
-    Stopped,
-    Starting(Shared<BoxFuture<'static, Started>>),
-    Running(Arc<Chromium>, Arc<Hub>),
-}
-
-/// The one Chromium that sessions share, and who uses it.
-pub(crate) struct Pool {
-    pub(super) settings: Settings,
-    pub(super) run_dirs: Arc<RunDirs>,
-    pub(super) contexts: Arc<Contexts>,
-    pub(super) scale: Arc<Scale>,
-    state: Mutex<State>,
-    users: Mutex<HashSet<SessionId>>,
-    tasks: TaskTracker,
-    manager: OnceLock<SessionManager>,
-}
-
-impl Pool {
-    /// Where tasks run that must outlive who asked for them.
-    pub(crate) fn tasks(&self) -> &TaskTracker {
-        &self.tasks
-    }
-
-    /// A running Chromium, started now if there is none. The start goes on when the caller does not.
-    pub(crate) async fn chromium(self: &Arc<Self>) -> Started {
-        let starting = {
-            let mut state = self.state.lock();
-            match &*state {
-                State::Running(chromium, hub) if chromium.is_alive() => {
-                    return Ok((Arc::clone(chromium), Arc::clone(hub)));
-                }
-                State::Starting(starting) => starting.clone(),
-                State::Running(..) | State::Stopped => {
-                    let starting = self.start();
-                    *state = State::Starting(starting.clone());
-                    starting
-                }
-            }
-        };
-        self.emit(Event::Browser);
-        starting.await
-    }
-
-    fn start(self: &Arc<Self>) -> Shared<BoxFuture<'static, Started>> {
-        let this = Arc::clone(self);
-        let task = self.tasks.spawn(async move {
-            let started = this.launch().await;
-            let unwanted = {
-                let mut state = this.state.lock();
-                let users = this.users.lock();
-                match &started {
-                    Ok((chromium, hub)) if !users.is_empty() => {
-                        *state = State::Running(Arc::clone(chromium), Arc::clone(hub));
-                        None
-                    }
-                    Ok((chromium, _)) => {
-                        *state = State::Stopped;
-                        Some(Arc::clone(chromium))
-                    }
-                    Err(_) => {
-                        *state = State::Stopped;
-                        None
-                    }
-                }
-            };
-            if let Some(chromium) = unwanted {
-                chromium.shut_down().await;
-            }
-            this.emit(Event::Browser);
-            started
-        });
-        async move {
-            task.await.unwrap_or_else(|error| {
-                Err(Error::new(ebb_core::Code::Internal, format!("starting the browser failed: {error}")))
-            })
-        }
-        .boxed()
-        .shared()
-    }
-
-    async fn launch(self: &Arc<Self>) -> Started {
-        let found = locate::find(&self.settings.browser)?;
-        let run_dir = self.run_dirs.create('b', &["profile", "tmp", "config"]).await?;
-        let launched = match launch::spawn(&found, &self.settings.browser, &run_dir) {
-            Ok(launched) => launched,
-            Err(error) => {
-                drop(run_dir.remove().await);
-                return Err(error);
-            }
-        };
-        let hub = Hub::new(self.tasks.clone());
-        let this = Arc::downgrade(self);
-        let changed = move || {
-            if let Some(pool) = this.upgrade() {
-                pool.browser_changed();
-            }
-        };
-        let sink: Arc<Hub> = Arc::clone(&hub);
-        let chromium = Chromium::start(launched, run_dir, found, sink, &self.tasks, changed).await?;
-        hub.serve(&chromium);
-        tracing::info!(pid = chromium.pid(), version = chromium.version, "browser started");
-        Ok((chromium, hub))
-    }
-
-    /// The browser changed: every session that used a dead one shows it.
-    fn browser_changed(&self) {
-        {
-            let mut state = self.state.lock();
-            if matches!(&*state, State::Running(chromium, _) if !chromium.is_alive()) {
-                *state = State::Stopped;
-            }
-        }
-        self.emit(Event::Browser);
-        // Its folder and processes are looked for when it is gone.
-        if let Some(manager) = self.manager.get() {
-            manager.ask_census();
-        }
-        let users: Vec<SessionId> = self.users.lock().iter().cloned().collect();
-        for session in users {
-            self.session_changed(&session);
-        }
-    }
-
-    /// A session needs the browser.
-    pub(crate) fn acquire(&self, session: &SessionId) {
-        self.users.lock().insert(session.clone());
-    }
-
-    /// A session does not need it any more; the last one ends it.
-    pub(crate) fn release(&self, session: &SessionId) {
-        let idle = {
-            let mut state = self.state.lock();
-            let mut users = self.users.lock();
-            users.remove(session);
-            if users.is_empty() && matches!(&*state, State::Running(..)) {
-                match std::mem::replace(&mut *state, State::Stopped) {
-                    State::Running(chromium, _) => Some(chromium),
-                    _ => None,
-                }
-            } else {
-                None
-            }
-        };
-        if let Some(chromium) = idle {
-            self.tasks.spawn(async move { chromium.shut_down().await });
-            self.emit(Event::Browser);
-        }
-    }
-
-    /// The hub of a Chromium, while it is the running one.
-    pub(crate) fn hub_of(&self, chromium: &Arc<Chromium>) -> Option<Arc<Hub>> {
-        match &*self.state.lock() {
-            State::Running(running, hub) if Arc::ptr_eq(running, chromium) => Some(Arc::clone(hub)),
-            _ => None,
-        }
-    }
-
-    /// The running Chromium, if there is one.
-    pub(crate) fn running(&self) -> Option<Arc<Chromium>> {
-        match &*self.state.lock() {
-            State::Running(chromium, _) => Some(Arc::clone(chromium)),
-            _ => None,
-        }
-    }
-
-    /// Something about a session's tabs changed.
-    pub(crate) fn session_changed(&self, session: &SessionId) {
-        self.emit(Event::SessionChanged(session.clone()));
-    }
-
-    fn emit(&self, event: Event) {
-        if let Some(manager) = self.manager.get() {
-            manager.emit(event);
-        }
-    }
-}
+/// How long a stopping host waits for what its browsers still do.
+const TASKS: std::time::Duration = std::time::Duration::from_secs(3);
 
 /// The browsers of a host. Cheap to clone through its `Arc`.
 pub struct Browsers {
-    pub(super) pool: Arc<Pool>,
+    pub(super) common: Arc<Common>,
+    /// The headless one, or the one at the endpoint.
+    main: Arc<Pool>,
+    /// The one with windows.
+    window: Arc<Pool>,
+    /// Whether `main` is somebody else's: then there is no other.
+    attached: bool,
     sessions: Mutex<HashMap<SessionId, Arc<SessionBrowser>>>,
+    /// Clients whose sessions get a window unless they say otherwise.
+    headed: Mutex<HashSet<ClientId>>,
     max_tabs: usize,
 }
 
 impl Browsers {
     /// Starts nothing; `run_dirs` makes the folders that browsers run in.
-    #[must_use]
-    pub(crate) fn new(settings: Settings, run_dirs: Arc<RunDirs>) -> Arc<Self> {
-        let max_tabs = settings.sessions.max_tabs;
-        let pool = Arc::new(Pool {
-            settings,
-            run_dirs,
-            contexts: Arc::default(),
-            scale: Arc::default(),
-            state: Mutex::new(State::Stopped),
-            users: Mutex::default(),
-            tasks: TaskTracker::new(),
-            manager: OnceLock::new(),
-        });
-        Arc::new(Self { pool, sessions: Mutex::default(), max_tabs })
+    ///
+    /// # Errors
+    /// [`Code::InvalidArguments`] for an endpoint that is no address.
+    pub(crate) fn new(settings: &Settings, run_dirs: Arc<RunDirs>) -> Result<Arc<Self>> {
+        let endpoint = settings.browser.endpoint.as_deref().map(Endpoint::parse).transpose()?;
+        let common = Common::new(settings.browser.clone(), run_dirs);
+        let attached = endpoint.is_some();
+        Ok(Arc::new(Self {
+            main: Pool::new(Arc::clone(&common), endpoint.map_or(Mode::Headless, Mode::Endpoint)),
+            window: Pool::new(Arc::clone(&common), Mode::Window),
+            common,
+            attached,
+            sessions: Mutex::default(),
+            headed: Mutex::default(),
+            max_tabs: settings.sessions.max_tabs,
+        }))
     }
 
     /// Whose events to send changes through.
     pub fn report_to(&self, manager: &SessionManager) {
-        // Set once, when the host is composed.
-        drop(self.pool.manager.set(manager.clone()));
+        self.common.report_to(manager);
     }
 
     /// The browser side of a live session.
@@ -242,14 +72,50 @@ impl Browsers {
     /// # Errors
     /// When the session is closing or gone.
     pub fn of(&self, session: &Session) -> Result<Arc<SessionBrowser>> {
+        let headed = self.common.settings.headed || self.headed.lock().contains(session.client());
+        self.side(session, headed && !self.attached)
+    }
+
+    /// Decides for a new session whether it gets a window.
+    ///
+    /// # Errors
+    /// When the session is closing or gone; a window where the browser is somebody else's.
+    pub(crate) fn open_as(&self, session: &Session, headed: bool) -> Result<()> {
+        self.side(session, headed).map(drop)
+    }
+
+    /// Whether a session can be opened with a window if `headed`.
+    ///
+    /// # Errors
+    /// [`Code::InvalidArguments`] where the browser is somebody else's.
+    pub(crate) fn allows(&self, headed: bool) -> Result<()> {
+        if headed && self.attached {
+            return Err(Error::new(
+                Code::InvalidArguments,
+                "this host uses a browser at an endpoint, and whether that shows windows is not Ebb's to say",
+            )
+            .next("Leave \"headed\" out."));
+        }
+        Ok(())
+    }
+
+    /// From now on sessions of `client` get a window unless they say otherwise, until what is returned is
+    /// dropped.
+    pub(crate) fn prefer_window(self: &Arc<Self>, client: &ClientId) -> Preference {
+        self.headed.lock().insert(client.clone());
+        Preference { browsers: Arc::clone(self), client: client.clone() }
+    }
+
+    fn side(&self, session: &Session, headed: bool) -> Result<Arc<SessionBrowser>> {
         let mut sessions = self.sessions.lock();
         // Checked under the lock that `dispose` takes too: after it, nothing can be made.
         if session.closing().is_cancelled() {
             return Err(session.ended());
         }
+        let pool = if headed { &self.window } else { &self.main };
         let side = sessions
             .entry(session.id().clone())
-            .or_insert_with(|| SessionBrowser::new(session, Arc::clone(&self.pool), self.max_tabs));
+            .or_insert_with(|| SessionBrowser::new(session, Arc::clone(pool), self.max_tabs));
         Ok(Arc::clone(side))
     }
 
@@ -263,42 +129,42 @@ impl Browsers {
         self.sessions.lock().values().cloned().collect()
     }
 
-    /// The running Chromium, if there is one.
-    pub(crate) fn running(&self) -> Option<Arc<Chromium>> {
-        self.pool.running()
+    /// The browsers that run.
+    pub(crate) fn running(&self) -> Vec<Arc<Chromium>> {
+        [&self.main, &self.window].into_iter().filter_map(|pool| pool.running()).collect()
     }
 
-    /// What the dashboard shows of the browser.
+    /// What the dashboard shows of the browser that sessions use if they do not ask for a window.
     #[must_use]
     pub fn view(&self) -> BrowserView {
-        match &*self.pool.state.lock() {
-            State::Stopped => BrowserView::Stopped {
-                executable: locate::find(&self.pool.settings.browser)
-                    .ok()
-                    .map(|found| found.path.display().to_string()),
-            },
-            State::Starting(_) => BrowserView::Starting,
-            State::Running(chromium, _) => chromium.view(),
-        }
+        self.main.view()
     }
 
-    /// Ends the browser and waits until nothing of it is left.
+    /// What it shows of the browser with windows, while there is one.
+    #[must_use]
+    pub fn window_view(&self) -> Option<BrowserView> {
+        (!self.window.is_stopped()).then(|| self.window.view())
+    }
+
+    /// Ends the browsers and waits until nothing of them is left.
     pub async fn stop(&self) {
-        let running = {
-            let mut state = self.pool.state.lock();
-            match std::mem::replace(&mut *state, State::Stopped) {
-                State::Running(chromium, _) => Some(chromium),
-                _ => None,
-            }
-        };
-        if let Some(chromium) = running {
-            chromium.shut_down().await;
-        }
-        self.pool.tasks.close();
-        // A start that is still under way sees no users and ends what it started.
-        if tokio::time::timeout(std::time::Duration::from_secs(3), self.pool.tasks.wait()).await.is_err() {
+        tokio::join!(self.main.stop(), self.window.stop());
+        self.common.tasks.close();
+        if tokio::time::timeout(TASKS, self.common.tasks.wait()).await.is_err() {
             tracing::warn!("browser tasks did not end in time");
         }
+    }
+}
+
+/// A client's wish for windows; dropping it ends it.
+pub(crate) struct Preference {
+    browsers: Arc<Browsers>,
+    client: ClientId,
+}
+
+impl Drop for Preference {
+    fn drop(&mut self) {
+        self.browsers.headed.lock().remove(&self.client);
     }
 }
 

@@ -23,7 +23,7 @@ const EVERY: Duration = Duration::from_secs(1);
 impl Browsers {
     /// Watches the budget of every session while a browser runs.
     pub(crate) async fn watch_budgets(self: Arc<Self>, manager: SessionManager) {
-        let limit = self.pool.settings.browser.max_session_bytes;
+        let limit = self.common.settings.max_session_bytes;
         if limit == 0 {
             return;
         }
@@ -49,7 +49,7 @@ impl Browsers {
         if at_most <= limit / 2 {
             return false;
         }
-        let weighed = self.pool.scale.weigh(keys).await;
+        let weighed = self.common.scale.weigh(keys).await;
         let tabs: Vec<Arc<Tab>> = side.tabs().into_iter().map(|(tab, _)| tab).collect();
         for tab in &tabs {
             note(tab, &weighed);

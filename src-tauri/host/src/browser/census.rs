@@ -78,7 +78,7 @@ impl Drop for Leaving {
 
 impl Browsers {
     pub(super) async fn look_for_strays(&self, sessions: &HashSet<SessionId>) -> Result<Vec<Stray>> {
-        self.pool.run_dirs.check_guardian();
+        self.common.run_dirs.check_guardian();
         let mut strays: Vec<Stray> = self
             .all()
             .into_iter()
@@ -89,10 +89,10 @@ impl Browsers {
                 session: Some(side.id().clone()),
             })
             .collect();
-        if let Some(chromium) = self.running() {
+        for chromium in self.running() {
             strays.extend(self.in_browser(&chromium).await);
         }
-        let run_dirs = Arc::clone(&self.pool.run_dirs);
+        let run_dirs = Arc::clone(&self.common.run_dirs);
         let folders = tokio::task::spawn_blocking(move || run_dirs.strays()).await;
         let folders = folders.map_err(|error| Error::new(Code::Internal, error.to_string()))?;
         strays.extend(folders.into_iter().map(|path| Stray {
@@ -105,7 +105,7 @@ impl Browsers {
 
     /// Contexts and pages that no session has. A browser that does not answer has a supervisor to see to it.
     async fn in_browser(&self, chromium: &Chromium) -> Vec<Stray> {
-        if chromium.is_unresponsive() || self.pool.contexts.births.load(Ordering::Acquire) > 0 {
+        if chromium.is_unresponsive() || self.common.contexts.births.load(Ordering::Acquire) > 0 {
             return Vec::new();
         }
         let (contexts, targets) = (GetBrowserContextsParams::default(), GetTargetsParams::default());
@@ -115,12 +115,13 @@ impl Browsers {
         );
         let (Ok(contexts), Ok(targets)) = (contexts, targets) else { return Vec::new() };
         // A context that was made while the browser answered is in no slot yet.
-        if self.pool.contexts.births.load(Ordering::Acquire) > 0 {
+        if self.common.contexts.births.load(Ordering::Acquire) > 0 {
             return Vec::new();
         }
-        let mut owned: HashSet<String> = self.pool.contexts.leaving.lock().keys().cloned().collect();
+        let mut owned: HashSet<String> = self.common.contexts.leaving.lock().keys().cloned().collect();
         owned.extend(self.all().iter().filter_map(|side| Some(side.slot.lock().context.as_ref()?.id.clone())));
-        let there: HashSet<String> = contexts.browser_context_ids.iter().map(|id| id.inner().clone()).collect();
+        let there = contexts.browser_context_ids.iter().map(|id| id.inner().clone());
+        let there: HashSet<String> = there.filter(|id| chromium.may_end(id)).collect();
         let unowned = there.difference(&owned).map(|id| Stray {
             key: format!("{CONTEXT}{id}"),
             what: format!("browser context {id}"),
@@ -128,7 +129,8 @@ impl Browsers {
         });
         let homeless = targets.target_infos.iter().filter(|target| {
             let context = target.browser_context_id.as_ref();
-            target.r#type == "page"
+            chromium.pid().is_some()
+                && target.r#type == "page"
                 && context.is_none_or(|id| !there.contains(id.inner()) && !owned.contains(id.inner()))
         });
         let pages = homeless.map(|target| {
@@ -142,28 +144,31 @@ impl Browsers {
         if let (Some(_), Some(session)) = (stray.key.strip_prefix(SIDE), &stray.session) {
             return ebb_core::ports::BrowserPort::dispose(self, session).await;
         }
-        let running = self.running();
         if let Some(id) = stray.key.strip_prefix(CONTEXT) {
-            let Some(chromium) = running else { return Ok(Disposed::default()) };
-            let dispose = DisposeBrowserContextParams::new(id.to_owned());
-            let disposed = chromium.connection.call_within(None, &dispose, ANSWER).await;
-            return gone(disposed.map(drop));
+            for chromium in self.running().into_iter().filter(|chromium| chromium.may_end(id)) {
+                let dispose = DisposeBrowserContextParams::new(id.to_owned());
+                gone(chromium.connection.call_within(None, &dispose, ANSWER).await.map(drop))?;
+                chromium.disposed(id);
+            }
+            return Ok(Disposed::default());
         }
         if let Some(id) = stray.key.strip_prefix(PAGE) {
-            let Some(chromium) = running else { return Ok(Disposed::default()) };
-            let closed = chromium.connection.call_within(None, &CloseTargetParams::new(id.to_owned()), ANSWER).await;
-            return gone(closed.map(drop));
+            for chromium in self.running().into_iter().filter(|chromium| chromium.pid().is_some()) {
+                let close = CloseTargetParams::new(id.to_owned());
+                gone(chromium.connection.call_within(None, &close, ANSWER).await.map(drop))?;
+            }
+            return Ok(Disposed::default());
         }
-        let (run_dirs, path) = (Arc::clone(&self.pool.run_dirs), PathBuf::from(&stray.key));
+        let (run_dirs, path) = (Arc::clone(&self.common.run_dirs), PathBuf::from(&stray.key));
         let removed = tokio::task::spawn_blocking(move || run_dirs.remove_stray(Path::new(&path))).await;
         removed.map_err(|error| Error::new(Code::Internal, error.to_string()))??;
         Ok(Disposed::default())
     }
 }
 
-fn gone(done: std::result::Result<(), super::pipe::CdpError>) -> Result<Disposed> {
+fn gone(done: std::result::Result<(), super::pipe::CdpError>) -> Result<()> {
     match done {
         Err(error) if !error.is_gone() => Err(explain(&error)),
-        _ => Ok(Disposed::default()),
+        _ => Ok(()),
     }
 }

@@ -1,6 +1,7 @@
 //! One running Chromium: how it is started, talked to and ended.
 
 use std::{
+    collections::HashSet,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU32, Ordering},
@@ -13,15 +14,17 @@ use chromiumoxide::cdp::browser_protocol::{
     target::{FilterEntry, SetAutoAttachParams, SetDiscoverTargetsParams, TargetFilter},
 };
 use ebb_core::{Code, Error, Result, view::BrowserView};
+use parking_lot::Mutex;
 use tokio::process::Child;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
+    endpoint::Endpoint,
     launch::Launched,
     locate::Found,
     pipe::{CdpError, Connection, EventSink},
     pulse::Pulse,
-    supervisor::{clear, supervise},
+    supervisor::{clear, stay_attached, supervise},
     words::LastWords,
 };
 use crate::run::{RunDir, processes};
@@ -49,18 +52,28 @@ pub(crate) struct Chromium {
     pub(crate) version: String,
     /// What pages see; never says "Headless".
     pub(crate) user_agent: String,
-    /// The process that it is; none for one that somebody else runs.
-    process: Option<Process>,
+    /// Whose it is.
+    origin: Origin,
     /// Whether it answers.
     pulse: Pulse,
     /// A context was made in it.
     used: AtomicBool,
+    /// The contexts that were made in it and not disposed: in somebody else's browser the only ones that count.
+    contexts: Mutex<HashSet<String>>,
     /// Pages in a row that did not come up.
     without_page: AtomicU32,
     /// Its process is gone, its group killed, its directory removed.
     gone: CancellationToken,
     /// Only one trace can run in a browser; the memory probe uses short ones.
     pub(crate) trace: tokio::sync::Mutex<()>,
+}
+
+/// Whose a browser is.
+enum Origin {
+    /// This host started it.
+    Ours(Process),
+    /// Somebody else runs it; it is never ended.
+    Theirs(Endpoint),
 }
 
 /// A Chromium that this host started.
@@ -77,7 +90,7 @@ struct Process {
 
 impl Chromium {
     /// Waits for the first answer of a spawned Chromium and starts its supervisor, which calls
-    /// `changed` whenever the browser's state changes.
+    /// `changed` whenever the browser's state changes. Ends it when `unwanted` fires before it answers.
     ///
     /// # Errors
     /// [`Code::BrowserFailed`] with what Chromium said; nothing of it is left then.
@@ -87,12 +100,16 @@ impl Chromium {
         found: Found,
         sink: Arc<dyn EventSink>,
         tasks: &TaskTracker,
+        unwanted: &CancellationToken,
         changed: impl Fn() + Send + Sync + 'static,
     ) -> Result<Arc<Self>> {
         let Launched { mut child, pid, read, write, sandbox_off, words } = launched;
         let process = Process { pid, found, sandbox_off, words };
         let connected = match Connection::open(read, write, sink, tasks) {
-            Ok(connection) => first_answer(&connection, &mut child).await.map(|version| (connection, version)),
+            Ok(connection) => tokio::select! {
+                version = first_answer(&connection, &mut child) => version.map(|version| (connection, version)),
+                () = unwanted.cancelled() => Err("nobody needs it any more".to_owned()),
+            },
             Err(error) => Err(error.to_string()),
         };
         let (connection, version) = match connected {
@@ -103,48 +120,86 @@ impl Chromium {
                 return Err(process.failed("did not start", &why));
             }
         };
-        let only_pages = TargetFilter::new(vec![
-            FilterEntry { exclude: None, r#type: Some("page".to_owned()) },
-            FilterEntry { exclude: Some(true), r#type: None },
-        ]);
         let mut attach = SetAutoAttachParams::new(true, true);
         attach.flatten = Some(true);
-        attach.filter = Some(only_pages.clone());
+        attach.filter = Some(only_pages());
         let mut discover = SetDiscoverTargetsParams::new(true);
-        discover.filter = Some(only_pages);
+        discover.filter = Some(only_pages());
         connection.post(None, &discover);
         connection.post(None, &attach);
-        let chromium = Arc::new(Self {
-            connection,
-            version: version.product.replace("HeadlessChrome", "Chrome"),
-            user_agent: version.user_agent.replace("HeadlessChrome", "Chrome"),
-            process: Some(process),
-            pulse: Pulse::default(),
-            used: AtomicBool::new(false),
-            without_page: AtomicU32::new(0),
-            gone: CancellationToken::new(),
-            trace: tokio::sync::Mutex::new(()),
-        });
+        let chromium = Arc::new(Self::new(connection, &version, Origin::Ours(process)));
         tasks.spawn(supervise(Arc::clone(&chromium), child, run_dir, changed));
         Ok(chromium)
     }
 
+    /// Attaches to a browser that somebody else runs. Nothing in it is touched but what is made over this
+    /// connection, and that goes with it.
+    ///
+    /// # Errors
+    /// [`Code::BrowserFailed`] when it cannot be reached or does not answer.
+    pub(crate) async fn attach(
+        endpoint: &Endpoint,
+        sink: Arc<dyn EventSink>,
+        tasks: &TaskTracker,
+        changed: impl Fn() + Send + Sync + 'static,
+    ) -> Result<Arc<Self>> {
+        let connection = Connection::over(endpoint.connect().await?, sink, tasks);
+        let version = match connection.call(None, &GetVersionParams::default()).await {
+            Ok(version) => version,
+            Err(error) => {
+                connection.close();
+                return Err(Error::new(
+                    Code::BrowserFailed,
+                    format!("the browser at {endpoint} does not work: {error}"),
+                )
+                .next("Check that a Chromium listens there; then call again."));
+            }
+        };
+        // Told of, not attached to: only pages of our own contexts are.
+        let mut discover = SetDiscoverTargetsParams::new(true);
+        discover.filter = Some(only_pages());
+        connection.post(None, &discover);
+        let chromium = Arc::new(Self::new(connection, &version, Origin::Theirs(endpoint.clone())));
+        tasks.spawn(stay_attached(Arc::clone(&chromium), changed));
+        Ok(chromium)
+    }
+
+    fn new(connection: Connection, version: &GetVersionReturns, origin: Origin) -> Self {
+        Self {
+            connection,
+            version: version.product.replace("HeadlessChrome", "Chrome"),
+            user_agent: version.user_agent.replace("HeadlessChrome", "Chrome"),
+            origin,
+            pulse: Pulse::default(),
+            used: AtomicBool::new(false),
+            contexts: Mutex::default(),
+            without_page: AtomicU32::new(0),
+            gone: CancellationToken::new(),
+            trace: tokio::sync::Mutex::new(()),
+        }
+    }
+
     /// Its main process, where it is one of this host.
     pub(crate) fn pid(&self) -> Option<u32> {
-        self.process.as_ref().map(|process| process.pid)
+        match &self.origin {
+            Origin::Ours(process) => Some(process.pid),
+            Origin::Theirs(_) => None,
+        }
     }
 
     /// What the dashboard shows of it.
     pub(crate) fn view(&self) -> BrowserView {
-        match &self.process {
-            Some(process) if self.is_unresponsive() => BrowserView::Unresponsive { pid: process.pid },
-            Some(process) => BrowserView::Running {
+        match &self.origin {
+            _ if self.is_unresponsive() => BrowserView::Unresponsive { pid: self.pid() },
+            Origin::Ours(process) => BrowserView::Running {
                 version: self.version.clone(),
                 pid: process.pid,
                 executable: process.found.path.display().to_string(),
                 sandbox_off: process.sandbox_off.clone(),
             },
-            None => BrowserView::Starting,
+            Origin::Theirs(endpoint) => {
+                BrowserView::Attached { version: self.version.clone(), endpoint: endpoint.to_string() }
+            }
         }
     }
 
@@ -168,8 +223,12 @@ impl Chromium {
         self.gone.cancel();
     }
 
-    /// Ends it politely, then by force.
+    /// Ends it politely, then by force. One that is somebody else's is only let go.
     pub(crate) async fn shut_down(&self) {
+        if self.pid().is_none() {
+            self.connection.close();
+            return self.gone().await;
+        }
         self.connection.post(None, &CloseParams::default());
         if tokio::time::timeout(GOODBYE, self.connection.closed()).await.is_err() {
             self.kill();
@@ -177,17 +236,29 @@ impl Chromium {
         self.gone().await;
     }
 
-    /// Ends every process of it now.
+    /// Ends every process of it now; of one that is somebody else's only the connection.
     pub(crate) fn kill(&self) {
-        if let Some(process) = &self.process {
-            processes::kill_group(process.pid);
+        if let Some(pid) = self.pid() {
+            processes::kill_group(pid);
         }
         self.connection.close();
     }
 
     /// A context was made in it.
-    pub(crate) fn mark_used(&self) {
+    pub(crate) fn made(&self, context: &str) {
         self.used.store(true, Ordering::Relaxed);
+        self.contexts.lock().insert(context.to_owned());
+    }
+
+    /// The context was disposed.
+    pub(crate) fn disposed(&self, context: &str) {
+        self.contexts.lock().remove(context);
+    }
+
+    /// Whether a context may be looked at and ended: every one in a browser of ours, in somebody else's only
+    /// those that were made over this connection.
+    pub(crate) fn may_end(&self, context: &str) -> bool {
+        matches!(self.origin, Origin::Ours(_)) || self.contexts.lock().contains(context)
     }
 
     /// Whether no context was made in it yet.
@@ -216,7 +287,7 @@ impl Chromium {
 
     /// Why nothing could be made in it although it had answered once.
     pub(crate) async fn ended_early(&self) -> Error {
-        let Some(process) = &self.process else { return super::lost() };
+        let Origin::Ours(process) = &self.origin else { return super::lost() };
         process.words.ended(LAST_WORDS).await;
         process.failed("does not work", "it ended right after its first answer")
     }
@@ -232,6 +303,14 @@ impl Chromium {
             std::future::pending::<()>().await;
         }
     }
+}
+
+/// Pages, and neither their workers nor what the browser shows of itself.
+fn only_pages() -> TargetFilter {
+    TargetFilter::new(vec![
+        FilterEntry { exclude: None, r#type: Some("page".to_owned()) },
+        FilterEntry { exclude: Some(true), r#type: None },
+    ])
 }
 
 /// The first answer of a Chromium that was just spawned, or why there is none.

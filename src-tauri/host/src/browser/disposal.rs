@@ -65,7 +65,10 @@ pub(super) async fn dispose_context(context: &Context) -> Result<(), CdpError> {
     let dispose = DisposeBrowserContextParams::new(context.id.clone());
     match context.chromium.connection.call_within(None, &dispose, Duration::from_secs(1)).await {
         Err(error) if !error.is_gone() => Err(error),
-        _ => Ok(()),
+        _ => {
+            context.chromium.disposed(&context.id);
+            Ok(())
+        }
     }
 }
 

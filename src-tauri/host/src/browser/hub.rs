@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, OnceLock, Weak},
 };
 
-use chromiumoxide::cdp::browser_protocol::target::CloseTargetParams;
+use chromiumoxide::cdp::browser_protocol::target::{AttachToTargetParams, CloseTargetParams};
 use parking_lot::Mutex;
 use serde_json::Value;
 use tokio_util::task::TaskTracker;
@@ -23,12 +23,24 @@ pub(crate) struct Hub {
     sessions: Mutex<HashMap<String, Weak<SessionBrowser>>>,
     tabs: Mutex<HashMap<String, Arc<Tab>>>,
     tasks: TaskTracker,
+    /// Somebody else's browser: what is not ours in it is left alone.
+    of_others: bool,
 }
 
 impl Hub {
     /// A hub whose tab set-ups run in `tasks`.
     pub(crate) fn new(tasks: TaskTracker) -> Arc<Self> {
-        Arc::new(Self { chromium: OnceLock::new(), sessions: Mutex::default(), tabs: Mutex::default(), tasks })
+        Self::with(tasks, false)
+    }
+
+    /// The same for a browser that somebody else runs.
+    pub(crate) fn of_others(tasks: TaskTracker) -> Arc<Self> {
+        Self::with(tasks, true)
+    }
+
+    fn with(tasks: TaskTracker, of_others: bool) -> Arc<Self> {
+        let (chromium, sessions, tabs) = (OnceLock::new(), Mutex::default(), Mutex::default());
+        Arc::new(Self { chromium, sessions, tabs, tasks, of_others })
     }
 
     /// Tells the hub which Chromium it serves.
@@ -53,6 +65,20 @@ impl Hub {
 
     fn by_target(&self, target: &str) -> Option<Arc<Tab>> {
         self.tabs.lock().values().find(|tab| tab.target == target).cloned()
+    }
+
+    /// A page appeared in a browser that attaches nobody by itself: those of our contexts are attached to.
+    fn created(&self, params: &Value) {
+        let text = |pointer: &str| params.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        let (target, context) = (text("/targetInfo/targetId"), text("/targetInfo/browserContextId"));
+        let Some(chromium) = self.chromium.get().and_then(Weak::upgrade) else { return };
+        if self.of_others && self.sessions.lock().contains_key(context) {
+            let attach = AttachToTargetParams::builder().target_id(target.to_owned()).flatten(true).build();
+            // It cannot fail: the target is named.
+            if let Ok(attach) = attach {
+                chromium.connection.post(None, &attach);
+            }
+        }
     }
 
     fn attached(&self, params: &Value) {
@@ -101,12 +127,14 @@ impl Hub {
 
 impl EventSink for Hub {
     fn event(&self, session: Option<&str>, method: &str, params: &str) {
-        if !super::capture::is_wanted(method) {
+        let wanted = super::capture::is_wanted(method) || (self.of_others && method == "Target.targetCreated");
+        if !wanted {
             return;
         }
         let Ok(params) = serde_json::from_str::<Value>(params) else { return };
         match (session, method) {
             (_, "Target.attachedToTarget") => self.attached(&params),
+            (_, "Target.targetCreated") => self.created(&params),
             (_, "Target.detachedFromTarget") => self.detached(&params),
             (_, "Target.targetInfoChanged") => self.info_changed(&params),
             (_, "Target.targetCrashed") => {

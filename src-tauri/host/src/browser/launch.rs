@@ -8,6 +8,7 @@ use rustix::pipe::PipeFlags;
 use tokio::process::{Child, Command};
 
 use super::{
+    display::Display,
     locate::{Found, Kind},
     words::LastWords,
 };
@@ -81,12 +82,21 @@ pub(crate) struct Launched {
     pub(crate) words: LastWords,
 }
 
+/// How a browser appears to people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// Not at all.
+    Headless,
+    /// With windows.
+    Window(Display),
+}
+
 /// Spawns `found` in `run_dir`.
 ///
 /// # Errors
 /// [`Code::BrowserFailed`] with the system's reason.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that starts a browser; the supervisor owns it")]
-pub(crate) fn spawn(found: &Found, settings: &BrowserSettings, run_dir: &RunDir) -> Result<Launched> {
+pub(crate) fn spawn(found: &Found, look: Look, settings: &BrowserSettings, run_dir: &RunDir) -> Result<Launched> {
     let failed = |error: &dyn std::fmt::Display| {
         Error::new(Code::BrowserFailed, format!("the browser {} could not be started: {error}", found.path.display()))
             .next("Run `ebb doctor`, or name another browser with --browser.")
@@ -97,7 +107,7 @@ pub(crate) fn spawn(found: &Found, settings: &BrowserSettings, run_dir: &RunDir)
 
     let mut command = Command::new(&found.path);
     command
-        .args(arguments(found, settings, run_dir.path(), sandbox_off.is_some()))
+        .args(arguments(found, look, settings, run_dir.path(), sandbox_off.is_some()))
         .env_clear()
         .envs(environment(run_dir.path()))
         .current_dir(run_dir.path())
@@ -129,15 +139,27 @@ fn pipe() -> rustix::io::Result<(OwnedFd, OwnedFd)> {
     rustix::pipe::pipe_with(PipeFlags::CLOEXEC)
 }
 
-fn arguments(found: &Found, settings: &BrowserSettings, run_dir: &Path, sandbox_off: bool) -> Vec<OsString> {
+fn arguments(
+    found: &Found,
+    look: Look,
+    settings: &BrowserSettings,
+    run_dir: &Path,
+    sandbox_off: bool,
+) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = FLAGS.into_iter().map(OsString::from).collect();
     let mut profile = OsString::from("--user-data-dir=");
     profile.push(run_dir.join("profile"));
     arguments.push(profile);
-    if found.kind == Kind::Full {
-        arguments.push("--headless=new".into());
+    match look {
+        Look::Headless => {
+            if found.kind == Kind::Full {
+                arguments.push("--headless=new".into());
+            }
+            arguments.push("--hide-scrollbars".into());
+        }
+        Look::Window(Display::Usual) => {}
+        Look::Window(Display::Wayland) => arguments.push("--ozone-platform=wayland".into()),
     }
-    arguments.push("--hide-scrollbars".into());
     if sandbox_off {
         arguments.push("--no-sandbox".into());
     }
@@ -191,9 +213,24 @@ mod tests {
     }
 
     #[test]
+    fn windows_are_shown_only_where_they_are_asked_for() {
+        let found = |kind| Found { path: "/x".into(), kind, why: String::new() };
+        let has = |kind, look, flag: &str| {
+            let arguments = arguments(&found(kind), look, &BrowserSettings::default(), Path::new("/run"), false);
+            arguments.iter().any(|argument| argument == flag)
+        };
+        let window = Look::Window(Display::Usual);
+        assert!(has(Kind::Full, Look::Headless, "--headless=new"));
+        assert!(!has(Kind::HeadlessShell, Look::Headless, "--headless=new"));
+        assert!(!has(Kind::Full, window, "--headless=new") && !has(Kind::Full, window, "--hide-scrollbars"));
+        assert!(has(Kind::Full, Look::Window(Display::Wayland), "--ozone-platform=wayland"));
+        assert!(!has(Kind::Full, window, "--ozone-platform=wayland"));
+    }
+
+    #[test]
     fn there_is_never_a_debugging_port() {
         let found = Found { path: "/x".into(), kind: Kind::Full, why: String::new() };
-        let arguments = arguments(&found, &BrowserSettings::default(), Path::new("/run"), true);
+        let arguments = arguments(&found, Look::Headless, &BrowserSettings::default(), Path::new("/run"), true);
         assert!(arguments.iter().all(|argument| !argument.to_string_lossy().contains("remote-debugging-port")));
     }
 }

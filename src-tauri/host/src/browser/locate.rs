@@ -1,6 +1,9 @@
 //! Which Chromium to run, and why that one.
 
-use std::path::{Path, PathBuf};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
 
 use ebb_core::{Code, Error, Result, settings::BrowserSettings};
 
@@ -74,31 +77,69 @@ const STANDARD: [(&str, Kind); 3] = [
 /// # Errors
 /// [`Code::BrowserMissing`] with the command that installs one.
 pub fn find(settings: &BrowserSettings) -> Result<Found> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    find_in(settings, std::env::var_os("CHROME_PATH").map(PathBuf::from), &path)
+    Machine::this().find(settings, false)
 }
 
-fn find_in(settings: &BrowserSettings, chrome_path: Option<PathBuf>, path: &std::ffi::OsStr) -> Result<Found> {
-    if let Some(chosen) = &settings.executable {
-        return named(chosen, "the setting names it");
-    }
-    if let Some(chosen) = chrome_path.filter(|path| !path.as_os_str().is_empty()) {
-        return named(&chosen, "CHROME_PATH names it");
-    }
-    for (name, kind) in NAMES {
-        if let Some(found) = std::env::split_paths(path).map(|dir| dir.join(name)).find(|file| is_executable(file)) {
-            let real = behind_wrapper(&found);
-            let why = match kind {
-                Kind::HeadlessShell => "the headless shell is the smallest and fastest",
-                Kind::Full => "no headless shell is installed",
-            };
-            return Ok(Found { path: real, kind, why: why.to_owned() });
+/// Finds the Chromium for windows: as [`find`], but never a headless shell, which has none.
+///
+/// # Errors
+/// [`Code::BrowserMissing`] with the command that installs one.
+pub fn find_full(settings: &BrowserSettings) -> Result<Found> {
+    Machine::this().find(settings, true)
+}
+
+/// What decides where browsers are.
+struct Machine<'a> {
+    chrome_path: Option<PathBuf>,
+    path: OsString,
+    standard: &'a [(&'a str, Kind)],
+}
+
+impl Machine<'static> {
+    fn this() -> Self {
+        Self {
+            chrome_path: std::env::var_os("CHROME_PATH").map(PathBuf::from).filter(|path| !path.as_os_str().is_empty()),
+            path: std::env::var_os("PATH").unwrap_or_default(),
+            standard: &STANDARD,
         }
     }
-    if let Some((file, kind)) = STANDARD.into_iter().find(|(file, _)| is_executable(Path::new(file))) {
-        return Ok(Found { path: PathBuf::from(file), kind, why: "it is in its standard place".to_owned() });
+}
+
+impl Machine<'_> {
+    fn find(&self, settings: &BrowserSettings, full: bool) -> Result<Found> {
+        let fits = |kind: Kind| !full || kind == Kind::Full;
+        let chosen = settings.executable.as_ref().map(|path| (path, "the setting names it"));
+        let chosen = chosen.or_else(|| self.chrome_path.as_ref().map(|path| (path, "CHROME_PATH names it")));
+        if let Some((path, why)) = chosen {
+            // A shell that was named for the rest is no word against a window beside it.
+            match named(path, why) {
+                Ok(found) if !fits(found.kind) => {}
+                other => return other,
+            }
+        }
+        for (name, kind) in NAMES.into_iter().filter(|(_, kind)| fits(*kind)) {
+            let mut files = std::env::split_paths(&self.path).map(|dir| dir.join(name));
+            if let Some(found) = files.find(|file| is_executable(file)) {
+                let real = behind_wrapper(&found);
+                let why = match kind {
+                    Kind::HeadlessShell => "the headless shell is the smallest and fastest",
+                    Kind::Full if full => "it has windows",
+                    Kind::Full => "no headless shell is installed",
+                };
+                return Ok(Found { path: real, kind, why: why.to_owned() });
+            }
+        }
+        let mut standard = self.standard.iter().filter(|(_, kind)| fits(*kind));
+        if let Some((file, kind)) = standard.find(|(file, _)| is_executable(Path::new(file))) {
+            return Ok(Found { path: PathBuf::from(file), kind: *kind, why: "it is in its standard place".to_owned() });
+        }
+        let missing = if full {
+            "no Chromium with windows was found on this machine (a headless shell has none)"
+        } else {
+            "no Chromium was found on this machine"
+        };
+        Err(Error::new(Code::BrowserMissing, missing).next(if full { full_hint() } else { install_hint() }))
     }
-    Err(Error::new(Code::BrowserMissing, "no Chromium was found on this machine").next(install_hint()))
 }
 
 fn named(path: &Path, why: &str) -> Result<Found> {
@@ -160,29 +201,70 @@ pub fn install_hint() -> &'static str {
     }
 }
 
+/// The command that installs one with windows.
+fn full_hint() -> &'static str {
+    if is_executable(Path::new("/usr/bin/apt-get")) {
+        "Install one with: sudo apt-get install chromium, then call again; or work without a window: leave out --headed and \"headed\"."
+    } else {
+        "Install Chromium or Google Chrome, then call again; or work without a window: leave out --headed and \"headed\"."
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_named_browser_that_is_not_there_is_a_clear_error() {
-        let settings = BrowserSettings { executable: Some("/nowhere/chrome".into()), ..BrowserSettings::default() };
-        let error = find_in(&settings, None, "".as_ref()).unwrap_err();
-        assert_eq!(error.code, Code::BrowserMissing);
-        assert!(error.next.is_some());
-    }
-
-    #[test]
-    fn the_headless_shell_comes_before_full_browsers_on_the_path() {
+    fn machine(programs: &[&str]) -> (tempfile::TempDir, Machine<'static>) {
         let dir = tempfile::tempdir().unwrap();
-        for name in ["chromium", "chrome-headless-shell"] {
+        for name in programs {
             let file = dir.path().join(name);
             std::fs::write(&file, "binary").unwrap();
             #[cfg(unix)]
             std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
         }
-        let found = find_in(&BrowserSettings::default(), None, dir.path().as_os_str()).unwrap();
-        assert_eq!(found.kind, Kind::HeadlessShell);
-        assert!(found.path.ends_with("chrome-headless-shell"));
+        let machine = Machine { chrome_path: None, path: dir.path().as_os_str().to_owned(), standard: &[] };
+        (dir, machine)
+    }
+
+    #[test]
+    fn a_named_browser_that_is_not_there_is_a_clear_error() {
+        let settings = BrowserSettings { executable: Some("/nowhere/chrome".into()), ..BrowserSettings::default() };
+        let (_dir, machine) = machine(&["chromium"]);
+        for full in [false, true] {
+            let error = machine.find(&settings, full).unwrap_err();
+            assert_eq!(error.code, Code::BrowserMissing);
+            assert!(error.next.is_some());
+        }
+    }
+
+    #[test]
+    fn the_headless_shell_comes_before_full_browsers_and_has_no_windows() {
+        let (_dir, machine) = machine(&["chromium", "chrome-headless-shell"]);
+        let settings = BrowserSettings::default();
+        assert!(machine.find(&settings, false).unwrap().path.ends_with("chrome-headless-shell"));
+        assert!(machine.find(&settings, true).unwrap().path.ends_with("chromium"));
+    }
+
+    #[test]
+    fn a_full_browser_does_for_everything_and_a_shell_only_for_what_nobody_sees() {
+        let settings = BrowserSettings::default();
+        let (_dir, full) = machine(&["google-chrome"]);
+        for windows in [false, true] {
+            assert_eq!(full.find(&settings, windows).unwrap().kind, Kind::Full);
+        }
+        let (_dir, shell) = machine(&["chromium-headless-shell"]);
+        assert_eq!(shell.find(&settings, false).unwrap().kind, Kind::HeadlessShell);
+        let error = shell.find(&settings, true).unwrap_err();
+        assert_eq!(error.code, Code::BrowserMissing);
+        assert!(error.next.unwrap().contains("Install"));
+    }
+
+    #[test]
+    fn a_shell_that_is_named_leaves_windows_to_what_else_is_installed() {
+        let (dir, machine) = machine(&["headless_shell", "chromium"]);
+        let settings =
+            BrowserSettings { executable: Some(dir.path().join("headless_shell")), ..BrowserSettings::default() };
+        assert_eq!(machine.find(&settings, false).unwrap().kind, Kind::HeadlessShell);
+        assert!(machine.find(&settings, true).unwrap().path.ends_with("chromium"));
     }
 }

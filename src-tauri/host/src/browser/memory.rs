@@ -99,14 +99,14 @@ impl Sampler {
 
     /// Bytes of Chromium that belong to no session, as last measured.
     pub(crate) fn shared(&self) -> Option<u64> {
-        self.browsers.running().and_then(|_| *self.shared.lock())
+        (*self.shared.lock()).filter(|_| !self.browsers.running().is_empty())
     }
 
     /// Returns once the figures are recent, or after a moment as they are.
     pub(crate) async fn recent(&self) {
         let is_recent = |last: &Option<Instant>| last.is_some_and(|last| last.elapsed() < RECENT);
         let mut last = self.last.subscribe();
-        if self.browsers.running().is_none() || is_recent(&last.borrow_and_update()) {
+        if self.browsers.running().is_empty() || is_recent(&last.borrow_and_update()) {
             return;
         }
         self.asked.notify_one();
@@ -160,18 +160,16 @@ impl Sampler {
         futures::stream::iter(&tabs).for_each_concurrent(AT_ONCE, ask).await;
         let of_sessions: HashSet<ProcessKey> = sides.iter().flat_map(|side| side.renderers()).collect();
         let mut keys: HashSet<ProcessKey> = tabs.iter().flat_map(|tab| keys_of(tab)).collect();
-        let leader = self.browsers.running().filter(|_| all).and_then(|chromium| chromium.pid());
-        let others: HashSet<ProcessKey> = match leader {
-            Some(leader) => scale::group(leader).difference(&of_sessions).copied().collect(),
-            None => HashSet::new(),
-        };
+        let leaders = self.browsers.running().into_iter().filter(|_| all).filter_map(|chromium| chromium.pid());
+        let others: HashSet<ProcessKey> =
+            leaders.flat_map(scale::group).filter(|process| !of_sessions.contains(process)).collect();
         keys.extend(&others);
-        let weighed = self.browsers.pool.scale.weigh(keys).await;
+        let weighed = self.browsers.common.scale.weigh(keys).await;
         for tab in &tabs {
             note(tab, &weighed);
         }
         if all {
-            self.browsers.pool.scale.keep(&of_sessions.union(&others).copied().collect());
+            self.browsers.common.scale.keep(&of_sessions.union(&others).copied().collect());
             let shared: u64 = others.iter().filter_map(|key| weighed.get(key)).sum();
             *self.shared.lock() = (shared > 0).then_some(shared);
             self.last.send_replace(Some(Instant::now()));
@@ -184,7 +182,7 @@ impl Sampler {
 impl Browsers {
     /// Waits until a browser runs; false once nobody can start one any more.
     pub(super) async fn runs(&self, events: &mut Receiver<Event>) -> bool {
-        while self.running().is_none() {
+        while self.running().is_empty() {
             if matches!(events.recv().await, Err(RecvError::Closed)) {
                 return false;
             }
@@ -196,7 +194,7 @@ impl Browsers {
     /// where they were measured before.
     pub(super) async fn measure_last(&self, session: &SessionId) {
         let Some(side) = self.find(session) else { return };
-        let scale = &self.pool.scale;
+        let scale = &self.common.scale;
         let (known, unknown): (Vec<_>, Vec<_>) =
             side.renderers().into_iter().map(|key| (key, scale.glance(key))).partition(|(_, bytes)| bytes.is_some());
         let mut weighed = scale.weigh(unknown.into_iter().map(|(key, _)| key).collect()).await;
@@ -229,8 +227,10 @@ pub(super) fn note(tab: &Tab, weighed: &HashMap<ProcessKey, u64>) {
 
 /// Whether the tab shows frames whose processes are not known yet.
 fn is_new(tab: &Tab) -> bool {
+    // The processes of a browser on another machine cannot be seen from here.
     let renderers = tab.renderers.lock();
-    renderers.processes.is_empty() || renderers.frames != tab.peek(|state| state.frame_changes)
+    tab.chromium.pid().is_some()
+        && (renderers.processes.is_empty() || renderers.frames != tab.peek(|state| state.frame_changes))
 }
 
 /// Whether the tab's document is so new that its figures still move.

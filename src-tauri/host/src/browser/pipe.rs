@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) const CALL: Duration = Duration::from_secs(10);
 
 /// The largest message taken from Chromium, in bytes; a larger one ends the connection.
-const MAX_MESSAGE: usize = 256 * 1024 * 1024;
+pub(super) const MAX_MESSAGE: usize = 256 * 1024 * 1024;
 
 /// Messages that wait for a Chromium that does not read.
 const QUEUE: usize = 4_096;
@@ -86,15 +86,32 @@ type Waiting = oneshot::Sender<Result<Box<RawValue>, CdpError>>;
 /// A connection to one Chromium. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Connection {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
-struct Inner {
+/// What a connection is made of, whatever carries its messages.
+pub(super) struct Inner {
     out: mpsc::Sender<Vec<u8>>,
     waiting: Mutex<HashMap<u64, Waiting>>,
     next: AtomicU64,
-    closed: CancellationToken,
+    /// Fires at its end.
+    pub(super) closed: CancellationToken,
     dropped: AtomicU64,
+}
+
+impl Inner {
+    /// A connection, and the messages that are to be sent on it.
+    pub(super) fn new() -> (Arc<Self>, mpsc::Receiver<Vec<u8>>) {
+        let (out, queue) = mpsc::channel(QUEUE);
+        let (waiting, closed) = (Mutex::new(HashMap::new()), CancellationToken::new());
+        (Arc::new(Self { out, waiting, next: AtomicU64::new(1), closed, dropped: AtomicU64::new(0) }), queue)
+    }
+
+    /// Nothing more comes: whoever waits is told.
+    pub(super) fn end(&self) {
+        self.closed.cancel();
+        self.waiting.lock().clear();
+    }
 }
 
 #[derive(Serialize)]
@@ -152,14 +169,7 @@ impl Connection {
     ) -> std::io::Result<Self> {
         let read = pipe::Receiver::from_owned_fd(read)?;
         let write = pipe::Sender::from_owned_fd(write)?;
-        let (out, queue) = mpsc::channel(QUEUE);
-        let inner = Arc::new(Inner {
-            out,
-            waiting: Mutex::new(HashMap::new()),
-            next: AtomicU64::new(1),
-            closed: CancellationToken::new(),
-            dropped: AtomicU64::new(0),
-        });
+        let (inner, queue) = Inner::new();
         tasks.spawn(write_all(write, queue, inner.closed.clone()));
         tasks.spawn(read_all(read, Arc::clone(&inner), sink));
         Ok(Self { inner })
@@ -230,26 +240,24 @@ impl Connection {
         }
     }
 
-    /// Resolves when the pipe ended.
+    /// Resolves when the connection ended.
     pub(crate) async fn closed(&self) {
         self.inner.closed.cancelled().await;
     }
 
-    /// Whether the pipe ended.
+    /// Whether the connection ended.
     pub(crate) fn is_closed(&self) -> bool {
         self.inner.closed.is_cancelled()
     }
 
-    /// Ends the connection from this side: the pipe closes, and with it Chromium.
+    /// Ends the connection from this side; a Chromium at the other end of a pipe ends with it.
     pub(crate) fn close(&self) {
         self.inner.closed.cancel();
     }
 }
 
 fn encode<P: Serialize>(id: u64, method: &str, params: &P, session: Option<&str>) -> Option<Vec<u8>> {
-    let mut message = serde_json::to_vec(&Outgoing { id, method, params, session }).ok()?;
-    message.push(0);
-    Some(message)
+    serde_json::to_vec(&Outgoing { id, method, params, session }).ok()
 }
 
 async fn write_all(mut pipe: pipe::Sender, mut queue: mpsc::Receiver<Vec<u8>>, closed: CancellationToken) {
@@ -258,7 +266,8 @@ async fn write_all(mut pipe: pipe::Sender, mut queue: mpsc::Receiver<Vec<u8>>, c
             message = queue.recv() => message,
             () = closed.cancelled() => None,
         };
-        let Some(message) = message else { break };
+        let Some(mut message) = message else { break };
+        message.push(0);
         let written = tokio::select! {
             written = pipe.write_all(&message) => written,
             () = closed.cancelled() => break,
@@ -303,11 +312,11 @@ async fn read_all(mut pipe: pipe::Receiver, inner: Arc<Inner>, sink: Arc<dyn Eve
             buffer = Vec::with_capacity(64 * 1024);
         }
     }
-    inner.closed.cancel();
-    inner.waiting.lock().clear();
+    inner.end();
 }
 
-fn deliver(message: &[u8], inner: &Inner, sink: &dyn EventSink) {
+/// Takes in one message: an answer goes to who waits for it, an event to `sink`.
+pub(super) fn deliver(message: &[u8], inner: &Inner, sink: &dyn EventSink) {
     let Ok(text) = std::str::from_utf8(message) else { return };
     let Ok(incoming) = serde_json::from_str::<Incoming<'_>>(text) else {
         tracing::debug!(bytes = text.len(), "a message of the browser could not be read");

@@ -1,9 +1,9 @@
 //! The browser side of one session: its context and tabs, made lazily, disposed once and for all.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use chromiumoxide::cdp::browser_protocol::{
-    browser::{SetDownloadBehaviorBehavior, SetDownloadBehaviorParams},
+    browser::{BrowserContextId, SetDownloadBehaviorBehavior, SetDownloadBehaviorParams},
     target::CreateBrowserContextParams,
 };
 use ebb_core::{
@@ -14,17 +14,20 @@ use futures::{
     future::{BoxFuture, Shared},
 };
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    browsers::Pool,
     census::Leaving,
     chromium::Chromium,
     disposal::{climb, dispose_context, end_stragglers, renderers},
-    pipe::CdpError,
+    pipe::{CALL, CdpError},
+    pool::Pool,
     tab::{Tab, browser_lost},
 };
+
+/// Longer than any call: the wait ends with the connection.
+const FOREVER: Duration = Duration::from_hours(24);
 
 /// A browser context in a Chromium.
 #[derive(Clone)]
@@ -135,7 +138,7 @@ impl SessionBrowser {
     fn start_making(self: &Arc<Self>) -> Making {
         let this = Arc::clone(self);
         self.pool.acquire(&self.id);
-        let birth = self.pool.contexts.birth();
+        let birth = self.pool.common.contexts.birth();
         let task = self.pool.tasks().spawn(async move {
             let _birth = birth;
             let made = this.make().await;
@@ -173,21 +176,47 @@ impl SessionBrowser {
     }
 
     async fn make(self: &Arc<Self>) -> Result<Context> {
-        let (chromium, hub) = self.pool.chromium().await?;
-        let create = CreateBrowserContextParams::builder().dispose_on_detach(true).build();
-        let id = match chromium.connection.call(None, &create).await {
-            Ok(created) => created.browser_context_id,
+        // A session that ends while its browser starts has nothing there yet to wait for.
+        let (chromium, hub) = tokio::select! {
+            biased;
+            () = self.gate.cancelled() => return Err(closing()),
+            started = self.pool.chromium() => started?,
+        };
+        let id = match self.create(&chromium).await {
+            Ok(id) => id,
             Err(CdpError::Closed) if chromium.is_unused() => return Err(chromium.ended_early().await),
             Err(error) => return Err(explain(&error)),
         };
-        chromium.mark_used();
         let context = Context { chromium, id: id.inner().clone() };
+        context.chromium.made(&context.id);
         hub.route(&context, self);
         // Downloads come with a later version; until then a page cannot put files anywhere.
         let mut downloads = SetDownloadBehaviorParams::new(SetDownloadBehaviorBehavior::Deny);
         downloads.browser_context_id = Some(id);
         context.chromium.connection.post(None, &downloads);
         Ok(context)
+    }
+
+    /// Creates a context, at most [`CALL`]. An answer that comes later finds nobody, and what it brings is
+    /// disposed: it would be nobody's for as long as the browser runs.
+    async fn create(&self, chromium: &Arc<Chromium>) -> Result<BrowserContextId, CdpError> {
+        let (answer, mut answered) = oneshot::channel();
+        let (birth, chromium) = (self.pool.common.contexts.birth(), Arc::clone(chromium));
+        self.pool.tasks().spawn(async move {
+            let create = CreateBrowserContextParams::builder().dispose_on_detach(true).build();
+            let created = chromium.connection.call_within(None, &create, FOREVER).await;
+            let created = created.map(|created| created.browser_context_id);
+            if let Err(Ok(id)) = answer.send(created) {
+                drop(dispose_context(&Context { chromium, id: id.inner().clone() }).await);
+            }
+            drop(birth);
+        });
+        if let Ok(created) = tokio::time::timeout(CALL, &mut answered).await {
+            return created.unwrap_or(Err(CdpError::Closed));
+        }
+        // From here on nothing can be sent any more; what was sent at the last moment counts.
+        answered.close();
+        answered.try_recv().unwrap_or_else(|_| Err(CdpError::Timeout("Target.createBrowserContext".to_owned())))
     }
 
     /// Frees tabs and context; the session can get new ones. Part of `browser_close`.
@@ -237,7 +266,7 @@ impl SessionBrowser {
     /// Takes the context out of the slot; until the mark is dropped it is known to be on its way out.
     fn take(&self, slot: &mut Slot) -> Option<(Context, Leaving)> {
         let context = slot.context.take()?;
-        let leaving = self.pool.contexts.leaving(&context.id);
+        let leaving = self.pool.common.contexts.leaving(&context.id);
         Some((context, leaving))
     }
 

@@ -41,6 +41,20 @@ pub(super) async fn supervise(
     changed();
 }
 
+/// Runs until the connection to somebody else's browser is gone. One that is silent is let go; what was made
+/// over the connection goes with it.
+pub(super) async fn stay_attached(chromium: Arc<Chromium>, changed: impl Fn()) {
+    tokio::select! {
+        () = chromium.connection.closed() => {}
+        () = chromium.silent(&changed) => {
+            tracing::warn!("the browser at the endpoint did not answer three times in a row; it is let go");
+        }
+    }
+    chromium.connection.close();
+    chromium.is_gone();
+    changed();
+}
+
 /// Ends every process of a browser, reaps its main one and removes its directory.
 pub(super) async fn clear(leader: u32, mut child: tokio::process::Child, run_dir: &RunDir) {
     processes::kill_group(leader);

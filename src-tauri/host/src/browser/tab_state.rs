@@ -164,7 +164,9 @@ impl TabState {
                 }
             }
             "Network.requestWillBeSent" => {
-                let awaited = matches!(text("/type").as_str(), "Document" | "Stylesheet" | "Script" | "XHR" | "Fetch");
+                let awaited = matches!(text("/type").as_str(), "Document" | "Stylesheet" | "Script" | "XHR" | "Fetch")
+                    // The end of a worker's script is told to the worker, not to its page.
+                    && !text("/request/url").starts_with("blob:");
                 self.requests += 1;
                 if self.in_flight.len() < MAX_IN_FLIGHT {
                     let kind = if awaited { RequestKind::Awaited } else { RequestKind::Other };

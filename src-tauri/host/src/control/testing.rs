@@ -34,6 +34,7 @@ pub(crate) fn host_view() -> HostView {
         accepting: true,
         stopping: false,
         browser: BrowserView::Stopped { executable: None },
+        window_browser: None,
         shared_browser: None,
         recovered: 0,
         history_problem: None,

@@ -59,6 +59,8 @@ fn open_input() -> Schema {
         .describe("ttl: outlives its client until idle")
         .default("share", Kind::Bool, false)
         .describe("other local clients with the handle may join")
+        .optional("headed", Kind::Bool)
+        .describe("in a window people can see")
 }
 
 fn open(call: &mut ClientCall, args: &Value) -> Result<(), ToolError> {
@@ -67,7 +69,13 @@ fn open(call: &mut ClientCall, args: &Value) -> Result<(), ToolError> {
         keep: if args.text("keep") == Some("ttl") { Keep::Ttl } else { Keep::Client },
         share: args.flag("share"),
     };
+    let headed = args.get("headed").and_then(Value::as_bool);
+    let browsers = &call.host.browsers;
+    browsers.allows(headed.unwrap_or_default())?;
     let session = call.host.manager.open(&call.client, options)?;
+    if let Some(headed) = headed {
+        browsers.open_as(&session, headed)?;
+    }
     let name = session.name().map(|name| format!(" (name: {name})")).unwrap_or_default();
     call.response.result(format!("Session {} opened{name}", session.id()));
     call.response.next(format!("Pass \"session\":\"{}\" to browser tools to use it", session.id()));

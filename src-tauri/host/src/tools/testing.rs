@@ -51,7 +51,7 @@ impl Bench {
         let manager = SessionManager::new(settings.clone(), ports);
         manager.start_sweeper();
         let run_dirs = RunDirs::new(folder.path().to_path_buf(), &InstanceId::new(), Guardian::none());
-        let browsers = Browsers::new(settings.clone(), run_dirs);
+        let browsers = Browsers::new(&settings, run_dirs).unwrap();
         let tools = all().into_iter().chain(tools()).collect();
         let host = Arc::new(ToolHost {
             manager,

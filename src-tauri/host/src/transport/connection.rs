@@ -90,6 +90,9 @@ pub(super) async fn serve(stream: UnixStream, pid: Option<u32>, shared: Shared) 
     if hello.as_ref().is_some_and(|hello| hello.again) {
         manager.default_lost(&client);
     }
+    let flags = hello.as_ref().map(|hello| hello.flags.as_slice()).unwrap_or_default();
+    let wants_window = flags.iter().any(|flag| flag == "--headed");
+    let _window = wants_window.then(|| shared.host.browsers.prefer_window(&client));
     tracing::debug!(%client, ?pid, "client connected");
     let presence = Presence {
         manager: manager.clone(),

@@ -243,6 +243,7 @@ export function host(now: number, over: Partial<HostView> = {}): HostView {
       executable: '/usr/lib/chromium/chromium-headless-shell',
       sandbox_off: null,
     },
+    window_browser: null,
     shared_browser: 143 * MB,
     recovered: 0,
     history_problem: null,

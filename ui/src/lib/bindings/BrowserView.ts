@@ -25,6 +25,18 @@ executable: string,
  */
 sandbox_off: string | null, } | { "state": "unresponsive", 
 /**
- * Its main process.
+ * Its main process; none for one that somebody else runs.
  */
-pid: number, };
+pid: number | null, } | { "state": "detached", 
+/**
+ * Where it listens, without secrets.
+ */
+endpoint: string, } | { "state": "attached", 
+/**
+ * `Chrome/156.0.8078.79`.
+ */
+version: string, 
+/**
+ * Where it listens, without secrets.
+ */
+endpoint: string, };

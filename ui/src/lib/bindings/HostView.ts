@@ -39,9 +39,13 @@ accepting: boolean,
  */
 stopping: boolean, 
 /**
- * The browser.
+ * The browser that sessions use unless they want a window.
  */
 browser: BrowserView, 
+/**
+ * The browser with windows, while there is one.
+ */
+window_browser: BrowserView | null, 
 /**
  * Bytes of Chromium that belong to no session; none where the system does not say.
  */

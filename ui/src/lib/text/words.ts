@@ -163,6 +163,10 @@ export function browserText(browser: BrowserView): { text: string; tone: 'ok' | 
       return { text: 'Browser is starting', tone: 'ok' }
     case 'unresponsive':
       return { text: 'Browser is not responding', tone: 'danger' }
+    case 'attached':
+      return { text: `${browserName(browser.version)} at ${browser.endpoint}`, tone: 'ok' }
+    case 'detached':
+      return { text: `Browser at ${browser.endpoint}`, tone: 'off' }
     case 'stopped':
       return browser.executable
         ? { text: 'Browser at rest', tone: 'off' }
