@@ -1,9 +1,9 @@
 //! The command line: `status`, `sessions`, `end`, `history`, `doctor`.
 
-use std::process::Output;
+use std::{process::Output, time::Duration};
 
 use serde_json::{Value, json};
-use support::{Calls, Place, Site, TestHost, Via};
+use support::{Calls, Place, Site, TestHost, Via, wait_for};
 
 struct Said {
     code: Option<i32>,
@@ -160,4 +160,95 @@ fn answers_for_people_about_the_program_itself() {
     }
     let wrong = ask(&["sesions"]);
     assert!(wrong.code == Some(2) && wrong.err.contains("sessions"), "{}", wrong.err);
+}
+
+#[test]
+fn cursors_are_listed_and_closed() {
+    let host = TestHost::start();
+    assert_eq!(run(&host, &["cursors"]).0, "No open cursors\n");
+    let mut agent = host.agent(Via::Socket, "reader");
+    let one = agent.large("one", 50).cursor().to_owned();
+    let two = agent.large("two", 60).cursor().to_owned();
+    let session = host.control().session_of("reader");
+    let (text, ok) = run(&host, &["cursors"]);
+    assert!(ok && text.contains(&one) && text.contains(&two), "{text}");
+    assert!(text.contains("2 cursors, ") && text.contains("in the memory store"), "{text}");
+    let (json, _) = run(&host, &["cursors", "--session", &session, "--json"]);
+    let list: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((list["count"].as_u64(), list["store"].as_str()), (Some(2), Some("memory")));
+    assert_eq!(run(&host, &["cursors", "close", &one]), ("Closed 1 cursor\n".to_owned(), true));
+    assert_eq!(agent.call("cursor_read", json!({"cursor": one})).err().code(), "cursor_unknown");
+    agent.ok("cursor_read", json!({"cursor": two}));
+    assert_eq!(run(&host, &["cursors", "close", "--session", &session]), ("Closed 1 cursor\n".to_owned(), true));
+    assert!(!run(&host, &["cursors", "close", &two]).1, "it is gone");
+    assert!(!run(&host, &["cursors", "close"]).1, "which ones?");
+    assert!(!run(&host, &["cursors", "--session", "nobody"]).1);
+}
+
+#[test]
+fn history_is_filtered_shown_and_exported() {
+    let host = TestHost::start();
+    for name in ["alpha", "=beta,\"x\"", "gamma"] {
+        let mut agent = host.agent(Via::Socket, name);
+        agent.open("about:blank");
+        agent.large("held", 200);
+        let session = host.control().session_of(name);
+        if name == "gamma" {
+            host.control().end(&session, ebb_core::cleanup::AskedBy::Cli).unwrap();
+        }
+        agent.kill();
+        wait_for("its row is written", Duration::from_secs(5), || match host.rows().reports(&session) {
+            1 => Ok(()),
+            seen => Err(format!("{seen} reports")),
+        });
+    }
+    let count = |words: &[&str]| {
+        let (json, ok) = run(&host, &[&["history", "--json"], words].concat());
+        assert!(ok, "{words:?}: {json}");
+        serde_json::from_str::<serde_json::Value>(&json).unwrap()["totals"]["count"].as_u64().unwrap()
+    };
+    assert_eq!(count(&[]), 3);
+    assert_eq!(count(&["--reason", "manual"]), 1);
+    assert_eq!(count(&["--client", "ALPHA"]), 1);
+    assert_eq!(count(&["--client", "alph"]), 0, "the whole name");
+    assert_eq!(count(&["--text", "eta"]), 1);
+    assert_eq!(count(&["--outcome", "with_problems"]), 0);
+    assert_eq!(count(&["--since", "1h"]), 3);
+    assert_eq!(count(&["--until", "1h"]), 0);
+    assert_eq!(count(&["--freed", "100000"]), 0);
+    assert_eq!(count(&["--project", "project"]), 3);
+    let (steps, _) = run(&host, &["history", "--steps", "--reason", "manual"]);
+    for words in
+        ["gamma", "ended by ebb end (asked by cli)", "DevTools", "cursors", "browser", "state", "freed", "1 tab"]
+    {
+        assert!(steps.contains(words), "{words}: {steps}");
+    }
+    let session = host.control().history(ebb_host::control::HistoryQuery::default()).reports[0].session.to_string();
+    assert!(run(&host, &["history", &session]).0.contains(&session));
+    assert!(!run(&host, &["history", "rep_nothing"]).1);
+    let (csv, ok) = run(&host, &["history", "--export", "csv"]);
+    assert!(ok);
+    let lines: Vec<&str> = csv.split("\r\n").collect();
+    assert_eq!(lines.len(), 5, "a head, three rows, the end: {csv}");
+    assert!(lines[0].starts_with("report,session,") && csv.contains("\"'=beta,\"\"x\"\"\""), "{csv}");
+    let (json, _) = run(&host, &["history", "--export", "json", "--reason", "client_died"]);
+    assert_eq!(serde_json::from_str::<Vec<serde_json::Value>>(&json).unwrap().len(), 2);
+    assert!(!run(&host, &["history", "--since", "yesterday"]).1);
+}
+
+#[test]
+fn completions_and_the_manual_need_no_host() {
+    let host = TestHost::start();
+    for shell in ["bash", "zsh", "fish"] {
+        let output = host.command("ebb").args(["completions", shell]).output().unwrap();
+        assert!(output.status.success() && String::from_utf8_lossy(&output.stdout).contains("cursors"), "{shell}");
+    }
+    let output = host.command("ebb").arg("man").output().unwrap();
+    assert!(output.status.success() && output.stdout.starts_with(b".ie") || output.stdout.starts_with(b".TH"));
+}
+
+/// What `ebb` says on standard output, and whether all was well.
+fn run(host: &TestHost, words: &[&str]) -> (String, bool) {
+    let output = host.ebb(words).output().unwrap();
+    (String::from_utf8_lossy(&output.stdout).into_owned(), output.status.success())
 }

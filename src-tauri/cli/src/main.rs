@@ -2,6 +2,7 @@
 
 mod connect;
 mod control;
+mod cursors;
 mod detach;
 mod doctor;
 mod end;
@@ -11,6 +12,7 @@ mod out;
 mod place;
 mod serve;
 mod sessions;
+mod shell;
 mod status;
 mod table;
 
@@ -38,10 +40,16 @@ enum Command {
     Sessions(place::Place),
     /// End one session and show what its cleanup did.
     End(end::Args),
+    /// List the long results that sessions keep, or close some.
+    Cursors(cursors::Args),
     /// List past cleanups, newest first.
     History(history::Args),
     /// Check everything that Ebb needs on this machine.
     Doctor(doctor::Args),
+    /// Print the completion script for a shell.
+    Completions(shell::Args),
+    /// Print the manual page.
+    Man,
     /// End what a host leaves when it is killed; started by the host itself.
     #[command(hide = true)]
     Guard(guard::Args),
@@ -57,8 +65,11 @@ fn main() -> ExitCode {
         Command::Status(args) => status::run(&args),
         Command::Sessions(args) => sessions::run(&args),
         Command::End(args) => end::run(&args),
+        Command::Cursors(args) => cursors::run(&args),
         Command::History(args) => history::run(&args),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Completions(args) => shell::completions(&args),
+        Command::Man => shell::man(),
         Command::Guard(args) => guard::run(&args),
         Command::Detach(args) => detach::run(&args),
     }

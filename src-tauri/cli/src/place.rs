@@ -9,10 +9,10 @@ use ebb_host::paths::{PathOptions, Paths};
 #[derive(clap::Args)]
 pub(crate) struct Place {
     /// The host's socket, where it is not the usual one.
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", global = true)]
     pub(crate) socket: Option<PathBuf>,
     /// Print JSON.
-    #[arg(long)]
+    #[arg(long, global = true)]
     pub(crate) json: bool,
 }
 

@@ -24,11 +24,12 @@ pub use feed::Events;
 use ebb_core::{
     Error,
     cleanup::{AskedBy, CleanupReport, Leftover},
-    ids::{LeftoverId, ReportId},
+    ids::{CursorId, LeftoverId, ReportId},
     settings::StoreChoice,
-    view::{ClientView, HostView, MemoryHistory, SessionDetail, SessionView, Snapshot},
+    view::{ClientView, CursorView, HostView, MemoryHistory, SessionDetail, SessionView, Snapshot},
 };
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
 
 /// The version of the lines; a caller of another version is told to restart.
 pub const VERSION: u32 = 1;
@@ -46,6 +47,22 @@ pub enum Command {
     Session {
         /// A whole id, a unique prefix of four or more characters, or a name.
         session: String,
+    },
+    /// The open cursors, of all sessions or of one; never their content.
+    Cursors {
+        /// A whole id, a unique prefix of four or more characters, or a name.
+        #[serde(default)]
+        #[cfg_attr(feature = "typescript", ts(optional))]
+        session: Option<String>,
+    },
+    /// Closes a session's cursors, or one of them. The session goes on.
+    CloseCursors {
+        /// A whole id, a unique prefix of four or more characters, or a name.
+        session: String,
+        /// Only this one.
+        #[serde(default)]
+        #[cfg_attr(feature = "typescript", ts(optional))]
+        cursor: Option<CursorId>,
     },
     /// Ends a session through `remove_session`; answers with its report.
     EndSession {
@@ -134,6 +151,23 @@ pub struct HistoryQuery {
     /// Only `clean` or `with_problems`.
     #[cfg_attr(feature = "typescript", ts(optional))]
     pub outcome: Option<String>,
+    /// Only reports whose client's name is this, in any case.
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub client: Option<String>,
+    /// Only reports whose project contains this, in any case.
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub project: Option<String>,
+    /// Only removals that began at this moment or later (RFC 3339).
+    #[serde(with = "time::serde::rfc3339::option")]
+    #[cfg_attr(feature = "typescript", ts(type = "string", optional))]
+    pub since: Option<OffsetDateTime>,
+    /// Only removals that began before this moment (RFC 3339).
+    #[serde(with = "time::serde::rfc3339::option")]
+    #[cfg_attr(feature = "typescript", ts(type = "string", optional))]
+    pub until: Option<OffsetDateTime>,
+    /// Only removals that freed at least so many bytes.
+    #[cfg_attr(feature = "typescript", ts(type = "number", optional))]
+    pub freed: Option<u64>,
     /// Only reports whose client, project or session contains this text.
     #[cfg_attr(feature = "typescript", ts(optional))]
     pub text: Option<String>,
@@ -166,6 +200,21 @@ pub struct HistoryTotals {
     pub freed: u64,
 }
 
+/// The open cursors.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct CursorList {
+    /// Where they are kept: `memory`, `sqlite`, `redis`.
+    pub store: String,
+    /// The first thousand, by session and age.
+    pub cursors: Vec<CursorView>,
+    /// How many there are.
+    pub count: u32,
+    /// What all of them hold, exact.
+    #[cfg_attr(feature = "typescript", ts(type = "number"))]
+    pub bytes: u64,
+}
+
 /// The answer to a [`Command`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
@@ -175,6 +224,8 @@ pub enum Reply {
     Snapshot(Box<Snapshot>),
     /// To `session`.
     Session(Box<SessionDetail>),
+    /// To `cursors`.
+    Cursors(Box<CursorList>),
     /// To `end_session` and `report`.
     Report(Box<CleanupReport>),
     /// To `history`.

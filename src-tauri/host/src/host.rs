@@ -110,7 +110,7 @@ impl Host {
         let guardian = Guardian::start(ebb_executable(), paths.run_dir.clone(), paths.log_dir.clone());
         let instance = InstanceId::new();
         let run_dirs = RunDirs::new(paths.run_dir.clone(), &instance, Arc::clone(&guardian));
-        let history = Arc::new(History::open(&paths.data_dir.join("history.db"), &instance));
+        let history = Arc::new(History::open(&paths.data_dir.join("history.db"), &instance, settings.history));
         let recovered = {
             let history = Arc::clone(&history);
             tokio::task::spawn_blocking(move || history.recover()).await.unwrap_or_default()

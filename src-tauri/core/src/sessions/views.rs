@@ -10,8 +10,10 @@ use super::{
 };
 use crate::{
     Result,
-    ids::{ClientId, SessionId},
-    view::{ClientView, HeldView, SessionDetail, SessionState, SessionView, StepView},
+    cursors::CursorFreed,
+    events::Event,
+    ids::{ClientId, CursorId, SessionId},
+    view::{ClientView, CursorView, HeldView, SessionDetail, SessionState, SessionView, StepView},
 };
 
 /// Without a call for this long a session is shown as idle.
@@ -71,6 +73,26 @@ impl SessionManager {
         let session = self.view(id)?;
         let calls = entry.core().ring.iter().rev().cloned().collect();
         Some(SessionDetail { session, cursors: self.inner.ports.cursors.list(id), calls })
+    }
+
+    /// The session's open cursors, oldest first.
+    pub fn cursors(&self, id: &SessionId) -> Vec<CursorView> {
+        self.inner.ports.cursors.list(id)
+    }
+
+    /// What the store of cursors is called.
+    pub fn cursor_store(&self) -> &'static str {
+        self.inner.ports.cursors.kind()
+    }
+
+    /// Closes one cursor of the session, or all of them: step C of a removal without the removal.
+    ///
+    /// # Errors
+    /// `CursorUnknown` for one that is not there, `StoreUnavailable`.
+    pub async fn close_cursors(&self, id: &SessionId, cursor: Option<&CursorId>) -> Result<CursorFreed> {
+        let freed = self.inner.ports.cursors.close(id, cursor).await?;
+        self.emit(Event::SessionChanged(id.clone()));
+        Ok(freed)
     }
 
     /// The clients that are here, in the order they came.

@@ -20,7 +20,7 @@ use tokio_util::{
 };
 
 use super::{
-    Command, Reply, UiEvent,
+    Command, CursorList, Reply, UiEvent,
     feed::{Events, Feed, Scene},
 };
 use crate::history::History;
@@ -29,6 +29,10 @@ use crate::history::History;
 const END: Duration = Duration::from_secs(20);
 /// Trying every leftover again.
 const RETRY: Duration = Duration::from_mins(1);
+/// Closing cursors; a store has deadlines of its own.
+const CLOSE: Duration = Duration::from_secs(10);
+/// Cursors of one answer.
+const MAX_CURSORS: usize = 1_000;
 /// Cleanups in a snapshot.
 const RECENT: usize = 20;
 /// Characters of a session, a report or a route that are looked at.
@@ -140,6 +144,15 @@ impl Control {
                 let detail = manager.detail(&id).ok_or_else(|| unknown("session"))?;
                 Ok(Reply::Session(Box::new(detail)))
             }
+            Command::Cursors { session } => {
+                let only = session.as_deref().map(checked).transpose()?.map(|text| manager.find(text)).transpose()?;
+                Ok(Reply::Cursors(Box::new(cursors(manager, only.as_ref()))))
+            }
+            Command::CloseCursors { session, cursor } => {
+                let id = manager.find(checked(&session)?)?;
+                let freed = within(CLOSE, "closing the cursors", manager.close_cursors(&id, cursor.as_ref())).await??;
+                Ok(Reply::Done(freed.count))
+            }
             Command::EndSession { session, by } => self.end(checked(&session)?, by).await,
             Command::History { query } => Ok(Reply::History(Box::new(history.query(&query).await?))),
             Command::Report { report } => {
@@ -234,6 +247,25 @@ impl Control {
         let id = SessionId::parse(session)?;
         self.scene.manager.report(id.as_str()).map(Box::new)
     }
+}
+
+/// The open cursors of all sessions or of one.
+fn cursors(manager: &SessionManager, only: Option<&SessionId>) -> CursorList {
+    let sessions = match only {
+        Some(session) => vec![session.clone()],
+        None => manager.list().into_iter().map(|session| session.id).collect(),
+    };
+    let mut list = CursorList { store: manager.cursor_store().to_owned(), cursors: Vec::new(), count: 0, bytes: 0 };
+    for session in sessions {
+        for cursor in manager.cursors(&session) {
+            list.count += 1;
+            list.bytes += cursor.bytes;
+            if list.cursors.len() < MAX_CURSORS {
+                list.cursors.push(cursor);
+            }
+        }
+    }
+    list
 }
 
 /// The host's view names the history's problem: it changed when that did.

@@ -131,7 +131,8 @@ pub(crate) struct Bench {
 impl Bench {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let history = Arc::new(History::open(&folder.path().join("history.db"), &InstanceId::new()));
+        let history =
+            Arc::new(History::open(&folder.path().join("history.db"), &InstanceId::new(), Settings::default().history));
         let clock: Arc<dyn Clock> = Arc::new(TokioClock::start());
         let settings = Settings::default();
         let ports = Ports {

@@ -32,6 +32,11 @@ const REASONS: [&str; 9] = [
 /// What a page must match; used for the file and for memory alike.
 const MATCHES: &str = "(:reason IS NULL OR reason = :reason)
     AND (:outcome IS NULL OR outcome = :outcome)
+    AND (:client IS NULL OR client LIKE :client ESCAPE '\\')
+    AND (:project IS NULL OR project LIKE :project ESCAPE '\\')
+    AND (:since IS NULL OR began_at >= :since)
+    AND (:until IS NULL OR began_at < :until)
+    AND (:freed IS NULL OR freed >= :freed)
     AND (:text IS NULL OR client LIKE :text ESCAPE '\\' OR process LIKE :text ESCAPE '\\' OR project LIKE :text ESCAPE '\\'
          OR session LIKE :text ESCAPE '\\' OR name LIKE :text ESCAPE '\\')";
 
@@ -42,6 +47,11 @@ pub(super) struct Filter {
     pub(super) limit: usize,
     reason: Option<String>,
     outcome: Option<String>,
+    client: Option<String>,
+    project: Option<String>,
+    since: Option<OffsetDateTime>,
+    until: Option<OffsetDateTime>,
+    freed: Option<u64>,
     text: Option<String>,
 }
 
@@ -65,19 +75,29 @@ impl Filter {
                 "Use clean or with_problems".to_owned(),
             ));
         }
-        let text = query.text.as_deref().map(str::trim).filter(|text| !text.is_empty());
-        if text.is_some_and(|text| text.chars().count() > MAX_TEXT) {
-            return Err(invalid(
+        let text = |text: &Option<String>| match text.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
+            Some(text) if text.chars().count() > MAX_TEXT => Err(invalid(
                 "the text to look for is too long".to_owned(),
                 format!("Use at most {MAX_TEXT} characters"),
-            ));
+            )),
+            text => Ok(text.map(str::to_owned)),
+        };
+        if let (Some(since), Some(until)) = (query.since, query.until)
+            && since >= until
+        {
+            return Err(invalid("nothing lies between these two moments".to_owned(), "Swap them".to_owned()));
         }
         Ok(Self {
             before: query.before.clone(),
             limit: query.limit.unwrap_or(PAGE).clamp(1, MAX_PAGE) as usize,
             reason: query.reason.clone(),
             outcome: query.outcome.clone(),
-            text: text.map(str::to_owned),
+            client: text(&query.client)?,
+            project: text(&query.project)?,
+            since: query.since,
+            until: query.until,
+            freed: query.freed,
+            text: text(&query.text)?,
         })
     }
 
@@ -86,6 +106,15 @@ impl Filter {
         let text = self.text.as_deref().map(str::to_lowercase);
         self.reason.as_deref().is_none_or(|reason| reason == report.reason.key())
             && self.outcome.as_deref().is_none_or(|outcome| outcome == outcome_key(report.outcome))
+            && self.client.as_deref().is_none_or(|client| client.to_lowercase() == report.client.name.to_lowercase())
+            && self
+                .project
+                .as_deref()
+                .map(str::to_lowercase)
+                .is_none_or(|project| contains(report.client.project.as_deref(), &project))
+            && self.since.is_none_or(|since| report.began_at >= since)
+            && self.until.is_none_or(|until| report.began_at < until)
+            && self.freed.is_none_or(|freed| report.freed.bytes() >= freed)
             && text.is_none_or(|text| {
                 let process = report.client.process.as_ref().map(|process| process.name.as_str());
                 contains(Some(&report.client.name), &text)
@@ -96,11 +125,29 @@ impl Filter {
             })
     }
 
-    /// The text as a pattern of LIKE: its own wildcards mean themselves.
-    fn pattern(&self) -> Option<String> {
+    /// The texts as patterns of LIKE: their own wildcards mean themselves.
+    fn patterns(&self) -> Patterns {
         let escape = |text: &String| text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-        self.text.as_ref().map(|text| format!("%{}%", escape(text)))
+        let within = |text: &Option<String>| text.as_ref().map(|text| format!("%{}%", escape(text)));
+        Patterns {
+            client: self.client.as_ref().map(escape),
+            project: within(&self.project),
+            text: within(&self.text),
+            since: self.since.map(to_millis),
+            until: self.until.map(to_millis),
+            freed: self.freed.map(|freed| i64::try_from(freed).unwrap_or(i64::MAX)),
+        }
     }
+}
+
+/// A filter in the file's own terms.
+struct Patterns {
+    client: Option<String>,
+    project: Option<String>,
+    text: Option<String>,
+    since: Option<i64>,
+    until: Option<i64>,
+    freed: Option<i64>,
 }
 
 /// The stable word of an outcome in the file and in filters.
@@ -119,12 +166,14 @@ pub(super) fn page(connection: &mut Connection, filter: &Filter) -> rusqlite::Re
         "SELECT report, cleared_at FROM reports WHERE {MATCHES}
          AND (:before IS NULL OR seq < (SELECT seq FROM reports WHERE id = :before)) ORDER BY seq DESC LIMIT :limit"
     );
-    let pattern = filter.pattern();
+    let patterns = filter.patterns();
     let mut statement = transaction.prepare(&sql)?;
     // One more than the page tells whether there is another page.
     let rows = statement.query_map(
         named_params! {
-            ":reason": filter.reason, ":outcome": filter.outcome, ":text": pattern,
+            ":reason": filter.reason, ":outcome": filter.outcome, ":client": patterns.client,
+            ":project": patterns.project, ":since": patterns.since, ":until": patterns.until,
+            ":freed": patterns.freed, ":text": patterns.text,
             ":before": filter.before.as_ref().map(ReportId::as_str), ":limit": filter.limit as i64 + 1,
         },
         report_of,
@@ -133,12 +182,16 @@ pub(super) fn page(connection: &mut Connection, filter: &Filter) -> rusqlite::Re
     let more = reports.len() > filter.limit;
     reports.truncate(filter.limit);
     drop(statement);
-    let totals = totals(&transaction, filter, pattern.as_deref())?;
+    let totals = totals(&transaction, filter, &patterns)?;
     Ok(HistoryPage { reports: reports.into_iter().flatten().collect(), more, totals })
 }
 
-fn totals(connection: &Connection, filter: &Filter, pattern: Option<&str>) -> rusqlite::Result<HistoryTotals> {
-    let parameters = named_params! { ":reason": filter.reason, ":outcome": filter.outcome, ":text": pattern };
+fn totals(connection: &Connection, filter: &Filter, patterns: &Patterns) -> rusqlite::Result<HistoryTotals> {
+    let parameters = named_params! {
+        ":reason": filter.reason, ":outcome": filter.outcome, ":client": patterns.client,
+        ":project": patterns.project, ":since": patterns.since, ":until": patterns.until,
+        ":freed": patterns.freed, ":text": patterns.text,
+    };
     let sql = format!(
         "SELECT count(*), coalesce(sum(outcome = 'clean'), 0), coalesce(sum(freed), 0) FROM reports WHERE {MATCHES}"
     );

@@ -1,25 +1,29 @@
-//! How long reports are kept: 30 days or 10,000 of them, whatever is less.
+//! How long reports are kept: by default 30 days or 10,000 of them, whatever is less.
 
-use rusqlite::{Connection, TransactionBehavior, params};
+use ebb_core::settings::HistorySettings;
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use time::OffsetDateTime;
 
-/// Days a report is kept.
-const DAYS: i64 = 30;
-/// Reports that are kept.
-const ROWS: i64 = 10_000;
-
 /// Removes what is too old or too much; how many.
-pub(super) fn apply(connection: &mut Connection, now: OffsetDateTime) -> rusqlite::Result<usize> {
-    limit_to(connection, now, ROWS)
-}
-
-fn limit_to(connection: &mut Connection, now: OffsetDateTime, rows: i64) -> rusqlite::Result<usize> {
-    let oldest = now.unix_timestamp().saturating_sub(DAYS * 24 * 60 * 60).saturating_mul(1_000);
+///
+/// Age counts from the newest report, where that is older than the clock: a clock that jumps ahead must
+/// not empty the history.
+pub(super) fn apply(
+    connection: &mut Connection,
+    now: OffsetDateTime,
+    keep: HistorySettings,
+) -> rusqlite::Result<usize> {
+    let newest: Option<i64> = connection
+        .query_row("SELECT began_at FROM reports ORDER BY seq DESC LIMIT 1", [], |row| row.get(0))
+        .optional()?;
+    let now = now.unix_timestamp().saturating_mul(1_000);
+    let now = newest.map_or(now, |newest| newest.min(now));
+    let oldest = now.saturating_sub(i64::from(keep.days) * 24 * 60 * 60 * 1_000);
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let by_age = transaction.execute("DELETE FROM reports WHERE began_at < ?1", [oldest])?;
     let by_count = transaction.execute(
         "DELETE FROM reports WHERE seq <= (SELECT seq FROM reports ORDER BY seq DESC LIMIT 1 OFFSET ?1)",
-        params![rows],
+        params![keep.reports],
     )?;
     transaction.commit()?;
     Ok(by_age + by_count)
@@ -43,12 +47,17 @@ mod tests {
             report.began_at = now - time::Duration::days(age);
             insert_report(&connection, &report)?;
         }
-        assert_eq!(apply(&mut connection, now)?, 1, "by age");
-        assert_eq!(limit_to(&mut connection, now, 3)?, 2, "by count");
+        let keep = |reports| HistorySettings { days: 30, reports };
+        assert_eq!(apply(&mut connection, now, keep(10_000))?, 1, "by age");
+        assert_eq!(apply(&mut connection, now, keep(3))?, 2, "by count");
         let left: u32 =
             connection.query_row("SELECT count(*) FROM reports WHERE began_at > ?1", [0], |row| row.get(0))?;
         assert_eq!(left, 3);
-        assert_eq!(limit_to(&mut connection, now, 3)?, 0);
+        assert_eq!(apply(&mut connection, now, keep(3))?, 0);
+        // A clock that jumped a year ahead, and one that jumped back.
+        for jump in [365, -365] {
+            assert_eq!(apply(&mut connection, now + time::Duration::days(jump), keep(10_000))?, 0, "{jump} days");
+        }
         Ok(())
     }
 }

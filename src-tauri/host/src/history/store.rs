@@ -11,6 +11,7 @@ use ebb_core::{
     cleanup::{CleanupReport, Leftover, Outcome},
     ids::{InstanceId, LeftoverId, SessionId},
     ports::{HistoryPort, OpenSession},
+    settings::HistorySettings,
 };
 use parking_lot::Mutex;
 use rusqlite::{Connection, InterruptHandle};
@@ -48,6 +49,8 @@ pub struct History {
 pub(super) struct Shared {
     pub(super) path: PathBuf,
     pub(super) instance: InstanceId,
+    /// How long reports are kept.
+    pub(super) keep: HistorySettings,
     pub(super) queue: Queue,
     recent: Mutex<Recent>,
     status: Mutex<Status>,
@@ -114,10 +117,11 @@ impl History {
     /// Opens the history at `path`, making the file (not its folder) where there is none. A damaged
     /// file is moved aside and replaced. Where nothing works, the program runs on with the last 200
     /// reports in memory, and opening is tried again with every entry.
-    pub fn open(path: &Path, instance: &InstanceId) -> Self {
+    pub fn open(path: &Path, instance: &InstanceId, keep: HistorySettings) -> Self {
         let shared = Arc::new(Shared {
             path: path.to_owned(),
             instance: instance.clone(),
+            keep,
             queue: Queue::new(),
             recent: Mutex::default(),
             status: Mutex::default(),

@@ -11,6 +11,7 @@ use ebb_core::{
     cleanup::{CleanupReport, Leftover, LeftoverKind, Outcome, Reason, Step, StepOutcome, StepReport},
     ids::{InstanceId, LeftoverId, SessionId},
     ports::{HistoryPort, OpenSession},
+    settings::Settings,
     view::{ClientView, ProcessView},
 };
 use rusqlite::Connection;
@@ -74,7 +75,7 @@ impl Home {
     }
 
     fn open(&self) -> History {
-        History::open(&self.path(), &InstanceId::new())
+        History::open(&self.path(), &InstanceId::new(), Settings::default().history)
     }
 
     fn aside(&self) -> Result<Vec<PathBuf>> {
@@ -285,7 +286,7 @@ async fn a_newer_schema_is_left_alone() -> Result {
 async fn without_a_folder_the_last_reports_stay_in_memory_and_are_written_later() -> Result {
     let home = Home::new()?;
     let path = home.folder.path().join("missing").join("history.db");
-    let history = History::open(&path, &InstanceId::new());
+    let history = History::open(&path, &InstanceId::new(), Settings::default().history);
     assert!(history.problem().is_some_and(|problem| problem.contains("missing/history.db")));
     assert!(history.recover().is_empty());
     let (first, second) = (report("Cursor"), report("Codex"));
@@ -314,7 +315,7 @@ async fn a_folder_that_cannot_be_written_is_a_problem_and_not_an_end() -> Result
     fs::write(&file, "x")?;
     let superuser = fs::write(read_only.join("probe"), "").is_ok();
     for folder in [read_only, file].iter().skip(usize::from(superuser)) {
-        let history = History::open(&folder.join("history.db"), &InstanceId::new());
+        let history = History::open(&folder.join("history.db"), &InstanceId::new(), Settings::default().history);
         assert!(history.problem().is_some_and(|problem| problem.contains("in memory only")));
         history.closed(&report("Cursor"));
         assert_eq!(history.query(&HistoryQuery::default()).await?.totals.count, 1);
@@ -415,7 +416,7 @@ async fn another_living_hosts_sessions_are_left_alone() -> Result {
 async fn a_problem_that_comes_or_goes_is_told() -> Result {
     let home = Home::new()?;
     let path = home.folder.path().join("missing").join("history.db");
-    let history = History::open(&path, &InstanceId::new());
+    let history = History::open(&path, &InstanceId::new(), Settings::default().history);
     let mut changes = history.problem_changes();
     fs::create_dir(path.parent().ok_or("no parent")?)?;
     history.closed(&report("Cursor"));

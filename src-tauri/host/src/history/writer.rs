@@ -157,7 +157,7 @@ impl Writer {
             return;
         };
         self.retention_due = Instant::now() + RETENTION;
-        match retention::apply(connection, OffsetDateTime::now_utc()) {
+        match retention::apply(connection, OffsetDateTime::now_utc(), self.shared.keep) {
             Ok(0) => {}
             Ok(rows) => tracing::debug!(rows, "old reports removed"),
             Err(error) => tracing::warn!(%error, "old reports stay for now"),

@@ -22,6 +22,26 @@ reason?: string,
  */
 outcome?: string, 
 /**
+ * Only reports whose client's name is this, in any case.
+ */
+client?: string, 
+/**
+ * Only reports whose project contains this, in any case.
+ */
+project?: string, 
+/**
+ * Only removals that began at this moment or later (RFC 3339).
+ */
+since?: string, 
+/**
+ * Only removals that began before this moment (RFC 3339).
+ */
+until?: string, 
+/**
+ * Only removals that freed at least so many bytes.
+ */
+freed?: number, 
+/**
  * Only reports whose client, project or session contains this text.
  */
 text?: string, };

@@ -7,6 +7,7 @@ export type { ClientView } from "./ClientView";
 export type { Code } from "./Code";
 export type { Command } from "./Command";
 export type { CursorId } from "./CursorId";
+export type { CursorList } from "./CursorList";
 export type { CursorView } from "./CursorView";
 export type { DevtoolsView } from "./DevtoolsView";
 export type { Error } from "./Error";
