@@ -12,6 +12,8 @@ mod census;
 mod cli;
 /// `ebb connect` where no host runs: it starts exactly one, from next to no environment.
 mod connect;
+/// Nothing that is made in a browser is lost sight of, however late it comes and whoever left meanwhile.
+mod creation;
 /// The host or the browser dies, freezes or spins.
 mod deaths;
 /// Every way a client can go: closed, half closed, killed while idle, while a page hangs, while its browser is born.

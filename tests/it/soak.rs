@@ -11,7 +11,7 @@ use std::{
 
 use rustix::process::Signal;
 use serde_json::json;
-use support::{Agent, Calls, HostArgs, Site, TestHost, Via, ms, procs, record, wait_for};
+use support::{Agent, Calls, HostArgs, Luck, Site, TestHost, Via, ms, procs, record, wait_for};
 
 /// Seconds of a run that nobody asked to be longer.
 const SHORT: u64 = 20;
@@ -23,23 +23,6 @@ const CLIENTS: usize = 8;
 const QUIET: Duration = Duration::from_secs(90);
 /// Steps that a failure shows.
 const SHOWN: usize = 40;
-
-/// SplitMix64: the whole of a run's luck comes from its seed.
-struct Luck(u64);
-
-impl Luck {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, n: usize) -> usize {
-        (self.next() % n.max(1) as u64) as usize
-    }
-}
 
 /// What can happen, and how often compared with the rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -138,7 +121,7 @@ fn soak() {
 impl Soak {
     fn new(seed: u64) -> Self {
         Self {
-            luck: Luck(seed),
+            luck: Luck::new(seed),
             seed,
             site: Site::start(),
             clients: Vec::new(),

@@ -13,12 +13,14 @@
 
 mod agent;
 mod bin;
+mod browser_relay;
 mod bystander;
 mod client;
 mod control;
 mod elsewhere;
 mod host;
 pub mod http;
+mod luck;
 mod mcp;
 mod mount;
 mod place;
@@ -32,11 +34,13 @@ mod wait;
 
 pub use agent::{Agent, AgentOptions, Via};
 pub use bin::{bin, fixtures};
+pub use browser_relay::{BrowserRelay, Mischief};
 pub use bystander::Bystander;
 pub use client::Client;
 pub use control::Control;
 pub use elsewhere::Elsewhere;
 pub use host::{HostArgs, TestHost};
+pub use luck::Luck;
 pub use mcp::{Answer, Calls, call_message, hello_messages, modern_headers, modern_message};
 pub use mount::Mount;
 pub use place::Place;
