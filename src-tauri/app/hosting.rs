@@ -72,6 +72,7 @@ impl Hosting {
         let mut settings = Settings::default();
         settings.browser.executable.clone_from(&self.browser);
         settings.browser.no_sandbox = self.no_sandbox;
+        settings.browser.endpoint = std::env::var("EBB_BROWSER_ENDPOINT").ok().filter(|named| !named.is_empty());
         let window = Arc::clone(&self.window);
         let show: ShowWindow = Box::new(move |route| window.show(route));
         HostOptions { paths: self.paths.clone(), settings, show_window: Some(show), ..HostOptions::default() }

@@ -140,6 +140,7 @@ fn questions_where_no_host_runs() {
     }
     let doctor = ask(&["doctor"]);
     assert_eq!(doctor.code, Some(0), "a machine without a running Ebb is well: {}", doctor.out);
+    assert!(doctor.out.lines().any(|line| line.starts_with("ok    windows")), "{}", doctor.out);
     let doctor = ask(&["doctor", "--browser", "/no/such/browser"]);
     assert!(doctor.code == Some(1) && doctor.out.contains("FAIL  chromium"), "{}", doctor.out);
     assert_eq!(procs_names(&place), Vec::<String>::new(), "asking makes no file");

@@ -12,6 +12,7 @@ use std::{
 use ebb_core::settings::BrowserSettings;
 use ebb_host::{
     browser::{
+        endpoint_shown,
         locate::{self, Kind},
         sandbox_problem,
     },
@@ -27,7 +28,8 @@ const HELPER: Duration = Duration::from_secs(2);
 
 pub(super) fn all(place: &Place, browser: Option<PathBuf>) -> Vec<Check> {
     let settings = BrowserSettings { executable: browser, ..BrowserSettings::default() };
-    let mut checks = vec![chromium(&settings), sandbox(&settings)];
+    let mut checks = vec![chromium(&settings), windows(&settings), sandbox(&settings)];
+    checks.extend(endpoint());
     match place.paths() {
         Ok(paths) => checks.extend([data(&paths), sockets(&paths), host(place)]),
         Err(error) => checks.push(Check::fail("paths", error.message, error.next)),
@@ -47,6 +49,28 @@ fn chromium(settings: &BrowserSettings) -> Check {
         }
         Err(error) => Check::fail("chromium", error.message, error.next),
     }
+}
+
+fn windows(settings: &BrowserSettings) -> Check {
+    const NAME: &str = "windows";
+    // A headless shell alone is a choice, not a fault.
+    match (locate::find_full(settings), display_name()) {
+        (Ok(found), Some(_)) => Check::ok(NAME, format!("{} shows sessions that ask for one", found.path.display())),
+        (Ok(_), None) => Check::ok(NAME, "not here: there is no display; headless sessions need none"),
+        (Err(error), _) => {
+            Check::ok(NAME, format!("{}. {}", error.message, error.next.unwrap_or_default()).trim_end().to_owned())
+        }
+    }
+}
+
+/// Somebody else's browser, where the environment names one.
+fn endpoint() -> Option<Check> {
+    const NAME: &str = "endpoint";
+    let named = env::var("EBB_BROWSER_ENDPOINT").ok().filter(|named| !named.is_empty())?;
+    Some(match endpoint_shown(&named) {
+        Ok(shown) => Check::ok(NAME, format!("EBB_BROWSER_ENDPOINT: the browser at {shown} is used, none is started")),
+        Err(error) => Check::fail(NAME, error.message, error.next),
+    })
 }
 
 fn sandbox(settings: &BrowserSettings) -> Check {
@@ -157,11 +181,16 @@ fn host(place: &Place) -> Check {
     }
 }
 
-fn display() -> Check {
-    let known = ["WAYLAND_DISPLAY", "DISPLAY"].into_iter().find_map(|name| {
+/// `DISPLAY=:0`, where there is a display.
+fn display_name() -> Option<String> {
+    ["WAYLAND_DISPLAY", "DISPLAY"].into_iter().find_map(|name| {
         let value = env::var(name).ok().filter(|value| !value.is_empty())?;
         Some(format!("{name}={value}"))
-    });
+    })
+}
+
+fn display() -> Check {
+    let known = display_name();
     // Without one nothing is wrong: that is what the dashboard over HTTP is for.
     known.map_or_else(
         || Check::ok("display", "none; `ebb serve --dashboard` shows the dashboard over HTTP"),

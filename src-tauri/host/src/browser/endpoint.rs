@@ -51,6 +51,14 @@ struct Version {
     socket: String,
 }
 
+/// A browser's address as it may be shown: scheme, host and port, and no secrets.
+///
+/// # Errors
+/// [`Code::InvalidArguments`] when it is none; its text is not repeated.
+pub fn shown(text: &str) -> Result<String> {
+    Endpoint::parse(text).map(|endpoint| endpoint.to_string())
+}
+
 impl Endpoint {
     /// Reads `ws://host:port/path`, or `http://host:port` where the browser itself tells the path.
     ///

@@ -4,7 +4,6 @@ use std::{ffi::OsString, os::fd::OwnedFd, path::Path, process::Stdio};
 
 use command_fds::{CommandFdExt, FdMapping};
 use ebb_core::{Code, Error, Result, settings::BrowserSettings};
-use rustix::pipe::PipeFlags;
 use tokio::process::{Child, Command};
 
 use super::{
@@ -135,8 +134,20 @@ pub(crate) fn spawn(found: &Found, look: Look, settings: &BrowserSettings, run_d
     Ok(Launched { child, pid, read: our_read, write: our_write, sandbox_off, words })
 }
 
+#[cfg(not(target_vendor = "apple"))]
 fn pipe() -> rustix::io::Result<(OwnedFd, OwnedFd)> {
-    rustix::pipe::pipe_with(PipeFlags::CLOEXEC)
+    rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
+}
+
+/// Untested. There is no call here that does both at once, so a process that another thread starts in between
+/// holds the ends too.
+#[cfg(target_vendor = "apple")]
+fn pipe() -> rustix::io::Result<(OwnedFd, OwnedFd)> {
+    let (read, write) = rustix::pipe::pipe()?;
+    for end in [&read, &write] {
+        rustix::io::fcntl_setfd(end, rustix::io::FdFlags::CLOEXEC)?;
+    }
+    Ok((read, write))
 }
 
 fn arguments(

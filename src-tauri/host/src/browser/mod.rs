@@ -33,6 +33,7 @@ mod websocket;
 mod words;
 
 pub use browsers::Browsers;
+pub use endpoint::shown as endpoint_shown;
 pub use launch::sandbox_problem;
 pub(crate) use memory::Sampler;
 pub use session::SessionBrowser;
