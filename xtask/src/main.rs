@@ -1,6 +1,7 @@
 //! Every recurring chore of this repository: `cargo xtask <command>`. One file per command.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a chore speaks to a terminal")]
 
+mod bench;
 mod codegen;
 mod connect;
 mod process;
@@ -67,6 +68,20 @@ enum Command {
     Rules,
     /// Write the TypeScript bindings anew from the Rust types
     Codegen,
+    /// Measure: cursors, sessions, start, memory, calls; everything when left out
+    Bench {
+        /// Install packages without asking
+        #[arg(long)]
+        yes: bool,
+        /// What to measure
+        subjects: Vec<String>,
+        /// Write the figures to this file too
+        #[arg(long, value_name = "FILE")]
+        json: Option<std::path::PathBuf>,
+        /// Write the figures into the README; needs all subjects
+        #[arg(long)]
+        write_readme: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -90,6 +105,9 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Soak { minutes, seed } => soak::soak(&repo, minutes, seed)?,
         Command::Rules => rules::check(&repo)?,
         Command::Codegen => codegen::codegen(&repo)?,
+        Command::Bench { yes, subjects, json, write_readme } => {
+            bench::bench(&repo, Consent::new(yes), &subjects, json.as_deref(), write_readme)?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
