@@ -3,17 +3,20 @@
 use std::{
     collections::HashMap,
     hint::black_box,
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use ebb_core::{
     cursors::{CursorFreed, CursorStore, Frozen, MemoryStore, NewCursor, Span},
-    ids::{CursorId, SessionId},
+    ids::{CursorId, InstanceId, SessionId},
     ports::{Clock, TokioClock},
     settings::{CursorSettings, Settings},
 };
-use support::{Calls, Client, Site, TestHost, procs, wait_for};
+use ebb_host::cursors::{RedisStore, SqliteStore};
+use rusqlite::{Connection, params};
+use support::{Calls, Client, Redis, Site, TestHost, procs, wait_for};
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
@@ -62,6 +65,21 @@ pub(crate) fn measure(report: &mut Report) {
     let memory = || -> Arc<dyn CursorStore> { Arc::new(MemoryStore::new(settings(), Arc::clone(&clock))) };
     let goals = Goals { create: 0.02, read: 0.01, remove: 0.1 };
     store(report, &runtime, &memory(), &mut Map::default(), &goals);
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let instance = InstanceId::new();
+    let sqlite = SqliteStore::new(settings(), Arc::clone(&clock), folder.path().join("run"), &instance);
+    let sqlite: Arc<dyn CursorStore> = Arc::new(sqlite.expect("a store in files"));
+    let goals = Goals { create: 0.3, read: 0.1, remove: 5.0 };
+    store(report, &runtime, &sqlite, &mut Sqlite::new(folder.path()), &goals);
+    drop(sqlite);
+
+    let server = Redis::start();
+    let redis = RedisStore::new(settings(), clock, &server.url(), &instance).expect("a store in Redis");
+    let redis: Arc<dyn CursorStore> = Arc::new(redis);
+    let goals = Goals { create: 0.3, read: 0.2, remove: 1.0 };
+    store(report, &runtime, &redis, &mut Server::new(&server), &goals);
+    drop(redis);
     given_back(report);
 }
 
@@ -204,6 +222,64 @@ impl Floor for Map {
 
     fn remove(&mut self, session: u64) {
         drop(self.0.remove(&session));
+    }
+}
+
+/// A table in a file, for the SQLite store: as little care for the disk as a throw-away file needs.
+struct Sqlite(Connection);
+
+impl Sqlite {
+    fn new(folder: &Path) -> Self {
+        let database = Connection::open(folder.join("floor.db")).expect("a file");
+        let set_up = "pragma journal_mode = off; pragma synchronous = off;
+            create table cursors (id integer primary key, session integer, payload blob);
+            create index of_session on cursors (session);";
+        database.execute_batch(set_up).expect("SQL");
+        Self(database)
+    }
+}
+
+impl Floor for Sqlite {
+    fn create(&mut self, session: u64, id: u64, payload: String) {
+        let mut insert = self.0.prepare_cached("insert into cursors values (?1, ?2, ?3)").expect("SQL");
+        insert.execute(params![id as i64, session as i64, payload.as_bytes()]).expect("a row");
+    }
+
+    fn read(&mut self, id: u64) -> usize {
+        let select = "select substr(payload, 1, ?2) from cursors where id = ?1";
+        let mut select = self.0.prepare_cached(select).expect("SQL");
+        let page: Vec<u8> = select.query_row(params![id as i64, PAGE], |row| row.get(0)).expect("a page");
+        page.len()
+    }
+
+    fn remove(&mut self, session: u64) {
+        self.0.execute("delete from cursors where session = ?1", [session as i64]).expect("it goes");
+    }
+}
+
+/// Plain keys in a server, for the Redis store.
+struct Server(redis::Connection);
+
+impl Server {
+    fn new(server: &Redis) -> Self {
+        let client = redis::Client::open(server.url()).expect("a URL");
+        Self(client.get_connection().expect("it listens"))
+    }
+}
+
+impl Floor for Server {
+    fn create(&mut self, _: u64, id: u64, payload: String) {
+        redis::cmd("SET").arg(id).arg(payload).exec(&mut self.0).expect("it takes a key");
+    }
+
+    fn read(&mut self, id: u64) -> usize {
+        let page = redis::cmd("GETRANGE").arg(id).arg(0).arg(PAGE - 1).query::<Vec<u8>>(&mut self.0);
+        page.expect("it has the key").len()
+    }
+
+    fn remove(&mut self, session: u64) {
+        let keys: Vec<u64> = (0..CURSORS as u64).map(|n| session * 1_000 + n).collect();
+        redis::cmd("UNLINK").arg(keys).exec(&mut self.0).expect("they go");
     }
 }
 

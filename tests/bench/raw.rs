@@ -5,6 +5,7 @@ use std::{
     io::{BufRead, BufReader, Write},
     os::fd::OwnedFd,
     process::{Child, Command, Stdio},
+    time::{Duration, Instant},
 };
 
 use command_fds::{CommandFdExt, FdMapping};
@@ -61,6 +62,24 @@ impl Raw {
         self.call("Page.navigate", json!({"url": url}));
         let loaded = "document.readyState === 'complete' || new Promise((done) => addEventListener('load', done))";
         self.call("Runtime.evaluate", json!({"expression": loaded, "awaitPromise": true}));
+    }
+
+    /// A page in a context of its own, as a session's first one, until its title can be read; then it goes.
+    pub(crate) fn first_page(&mut self, url: &str) -> Duration {
+        let began = Instant::now();
+        let old = std::mem::take(&mut self.session);
+        let context = self.call("Target.createBrowserContext", json!({}))["browserContextId"].clone();
+        let target = self.call("Target.createTarget", json!({"url": "about:blank", "browserContextId": context}));
+        let attach = json!({"targetId": target["targetId"], "flatten": true});
+        let attached = self.call("Target.attachToTarget", attach);
+        attached["sessionId"].as_str().expect("a session").clone_into(&mut self.session);
+        self.open(url);
+        self.evaluate("document.title");
+        let took = began.elapsed();
+        self.session.clear();
+        self.call("Target.disposeBrowserContext", json!({"browserContextId": context}));
+        self.session = old;
+        took
     }
 
     /// A question to the page.

@@ -58,7 +58,8 @@ impl Row {
             value if value >= 100.0 => 0,
             value if value >= 10.0 => 1,
             value if value >= 1.0 => 2,
-            _ => 3,
+            value if value >= 0.1 || value == 0.0 => 3,
+            _ => 4,
         };
         let unit = match self.unit {
             Unit::Ms => " ms",

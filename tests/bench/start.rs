@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use support::{Calls, Site, TestHost, call_message, hello_messages};
 
 use crate::{
+    raw::Raw,
     report::{Report, Unit},
     timing::{Times, until},
 };
@@ -53,14 +54,21 @@ pub(crate) fn measure(report: &mut Report) {
 
     let mut other = host.client("other");
     other.open(&url);
-    let mut warm = Times::default();
+    let pages = host.renderers().len();
+    let mut raw = Raw::start();
+    let (mut warm, mut floor) = (Times::default(), Times::default());
     for _ in 0..ROUNDS {
+        floor.push(raw.first_page(&url));
         let began = Instant::now();
         let mut bridge = Bridge::start(&host);
         bridge.navigate(&url);
         warm.push(began.elapsed());
+        drop(bridge);
+        // The next one is not measured against the end of this one.
+        until("the page ends", Instant::now(), Duration::from_secs(20), || host.renderers().len() <= pages);
     }
-    report.row("bridge start to the first page's snapshot, Chromium runs, p50", Unit::Ms, warm.p50()).goal(60.0);
+    let row = report.row("bridge start to the first page's snapshot, Chromium runs, p50", Unit::Ms, warm.p50());
+    row.goal(60.0).floor(floor.p50());
     report.row(format!("- the same, p99 of {ROUNDS}"), Unit::Ms, warm.p99());
 }
 

@@ -88,7 +88,10 @@ async fn document(tab: &Arc<Tab>, frame: &str, root: Option<&str>, look: &Look) 
     let options = json!({"root": root, "boxes": look.boxes});
     let mut tree = Tree::default();
     for seconds in BODY {
-        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        // The shortest sleep there is takes a millisecond and more.
+        if seconds > 0 {
+            tokio::time::sleep(Duration::from_secs(seconds)).await;
+        }
         // As text: Chromium takes much longer to turn a large object into values itself.
         let answer =
             tab.ask(Some(frame), "(o) => JSON.stringify(__ebb.snapshot(o))", std::slice::from_ref(&options)).await?;

@@ -53,9 +53,6 @@ async fn dialog(call: &mut ToolCall, args: &Value) -> Result<(), ToolError> {
     // The page says so itself a moment later; the next tool must not find the old state.
     tab.poke(|state| state.modals.retain(|modal| !matches!(modal, browser::Modal::Dialog { .. })));
     settle::settle(&tab, before).await;
-    if tab.modal().is_none() {
-        page::refresh_title(&tab).await;
-    }
     page::after_action(call, &tab, true).await
 }
 

@@ -100,7 +100,6 @@ async fn click(call: &mut ToolCall, args: &Value) -> Result<(), ToolError> {
     let method = if click.double { "dblclick" } else { "click" };
     call.response.code(format!("await page.{locator}.{method}({});", click_options(button, &held)));
     settle::settle(&tab, before).await;
-    page::refresh_title(&tab).await;
     page::after_action(call, &tab, true).await
 }
 
@@ -148,7 +147,6 @@ async fn type_text(call: &mut ToolCall, args: &Value) -> Result<(), ToolError> {
     }
     if slowly || submit {
         settle::settle(&tab, before).await;
-        page::refresh_title(&tab).await;
     }
     page::after_action(call, &tab, slowly || submit).await
 }

@@ -42,9 +42,6 @@ async fn go(call: &mut ToolCall, url: &str) -> Result<(), super::catalog::ToolEr
         other => other?,
     }
     call.response.code(format!("await page.goto({});", page::quoted(url)));
-    if tab.modal().is_none() {
-        page::refresh_title(&tab).await;
-    }
     page::after_action(call, &tab, true).await
 }
 

@@ -68,22 +68,24 @@ pub(crate) async fn after_action(call: &mut ToolCall, tab: &Arc<Tab>, snapshot: 
     let side = side(call)?;
     // The action may have opened, closed or switched tabs.
     let tab = side.tab_if_any().unwrap_or_else(|| Arc::clone(tab));
+    let looks = snapshot && tab.modal().is_none() && !tab.peek(|state| state.crashed);
+    let seen = if looks {
+        let look = Look::default();
+        let (seen, ()) = tokio::join!(browser::look::look(&tab, &look), refresh_title(&tab));
+        Some(seen)
+    } else {
+        None
+    };
     tell_page(call, &side, &tab, snapshot);
     if let Some(modal) = tab.modal() {
         call.response.modal([modal_line(&modal)]);
         return Ok(());
     }
-    if snapshot && !tab.peek(|state| state.crashed) {
-        match browser::look::look(&tab, &Look::default()).await {
-            Ok(rendered) => put_snapshot(&mut call.response, rendered),
-            // A dialog may open at any moment; the action itself is done.
-            Err(error) if error.code == ebb_core::Code::ModalState => {
-                if let Some(modal) = tab.modal() {
-                    call.response.modal([modal_line(&modal)]);
-                }
-            }
-            Err(error) => return Err(error.into()),
-        }
+    match seen {
+        Some(Ok(rendered)) => put_snapshot(&mut call.response, rendered),
+        // A dialog may open and be answered at any moment; the action itself is done.
+        Some(Err(error)) if error.code != ebb_core::Code::ModalState => return Err(error.into()),
+        _ => {}
     }
     Ok(())
 }

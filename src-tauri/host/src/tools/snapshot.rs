@@ -40,8 +40,8 @@ async fn snapshot(call: &mut ToolCall, args: &Value) -> Result<(), ToolError> {
     };
     let depth = args.integer("depth").and_then(|depth| usize::try_from(depth).ok());
     let look = Look { target, depth, boxes: args.flag("boxes") };
-    let rendered = look::look(&tab, &look).await?;
-    page::refresh_title(&tab).await;
+    let (rendered, ()) = tokio::join!(look::look(&tab, &look), page::refresh_title(&tab));
+    let rendered = rendered?;
     let side = page::side(call)?;
     page::tell_page(call, &side, &tab, true);
     page::put_snapshot(&mut call.response, rendered);

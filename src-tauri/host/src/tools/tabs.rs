@@ -44,6 +44,7 @@ async fn tabs(call: &mut ToolCall, args: &Value) -> Result<(), ToolError> {
             let tab = side.open_tab().await?;
             if let Some(address) = address {
                 navigate::navigate(&tab, &address, call.host.settings.calls.navigation).await?;
+                // The list of tabs comes before the page is looked at, and shows its title.
                 page::refresh_title(&tab).await;
                 call.response.result(page::tab_lines(&side).join("\n"));
                 return page::after_action(call, &tab, true).await;
