@@ -54,7 +54,7 @@ impl Row {
 
     fn figure(&self, value: f64) -> String {
         let digits = match value.abs() {
-            _ if self.unit == Unit::Count => 0,
+            value if self.unit == Unit::Count => usize::from(value.fract() > 0.0),
             value if value >= 100.0 => 0,
             value if value >= 10.0 => 1,
             value if value >= 1.0 => 2,
