@@ -38,8 +38,8 @@ pub(crate) fn measure(report: &mut Report) {
     report.row("- browser_snapshot of a small page, p50", Unit::Ms, snapshot.p50()).floor(floor.p50());
     report.row("- a call that asks the browser nothing, p50", Unit::Ms, nothing.p50());
 
-    let rows: String =
-        (0..NODES / 4).map(|n| format!("<li><a href='#{n}'>link {n}</a> <b>text {n}</b></li>")).collect();
+    let rows: String = (0..NODES / 4)
+        .fold(String::new(), |rows, n| rows + &format!("<li><a href='#{n}'>link {n}</a> <b>text {n}</b></li>"));
     let large = site.page("/large", &format!("<!doctype html><title>large</title><ul>{rows}</ul>"));
     client.open(&large);
     raw.open(&large);

@@ -68,7 +68,7 @@ fn idle(report: &mut Report) {
         left => Err(procs::brief(&left)),
     });
     // What follows a removal (the census, memory given back, threads that were borrowed) is over first.
-    wait_for("the host is at rest", Duration::from_secs(60), || {
+    wait_for("the host is at rest", Duration::from_mins(1), || {
         let before = activity(host.pid()).1;
         std::thread::sleep(Duration::from_secs(2));
         let wakes = activity(host.pid()).1.saturating_sub(before);
@@ -92,7 +92,7 @@ fn one_more(report: &mut Report) {
     first.open("about:blank");
     let settled = |what: &str| {
         let mut last = 0.0;
-        wait_for(what, Duration::from_secs(60), || {
+        wait_for(what, Duration::from_mins(1), || {
             let now = chromium(&host);
             let still = f64::abs(now - last) < 0.5;
             last = now;

@@ -49,51 +49,51 @@ impl Raw {
         drop(command);
         let (up, down) = (File::from(OwnedFd::from(up)), BufReader::new(File::from(OwnedFd::from(down))));
         let mut raw = Self { child, up: Some(up), down, session: String::new(), next: 1, _profile: profile };
-        let target = raw.call("Target.createTarget", json!({"url": "about:blank"}));
+        let target = raw.call("Target.createTarget", &json!({"url": "about:blank"}));
         let attach = json!({"targetId": target["targetId"], "flatten": true});
-        let attached = raw.call("Target.attachToTarget", attach);
+        let attached = raw.call("Target.attachToTarget", &attach);
         attached["sessionId"].as_str().expect("a session").clone_into(&mut raw.session);
-        raw.call("Page.enable", json!({}));
+        raw.call("Page.enable", &json!({}));
         raw
     }
 
     /// Opens a page and waits for its `load`.
     pub(crate) fn open(&mut self, url: &str) {
-        self.call("Page.navigate", json!({"url": url}));
+        self.call("Page.navigate", &json!({"url": url}));
         let loaded = "document.readyState === 'complete' || new Promise((done) => addEventListener('load', done))";
-        self.call("Runtime.evaluate", json!({"expression": loaded, "awaitPromise": true}));
+        self.call("Runtime.evaluate", &json!({"expression": loaded, "awaitPromise": true}));
     }
 
     /// A page in a context of its own, as a session's first one, until its title can be read; then it goes.
     pub(crate) fn first_page(&mut self, url: &str) -> Duration {
         let began = Instant::now();
         let old = std::mem::take(&mut self.session);
-        let context = self.call("Target.createBrowserContext", json!({}))["browserContextId"].clone();
-        let target = self.call("Target.createTarget", json!({"url": "about:blank", "browserContextId": context}));
+        let context = self.call("Target.createBrowserContext", &json!({}))["browserContextId"].clone();
+        let target = self.call("Target.createTarget", &json!({"url": "about:blank", "browserContextId": context}));
         let attach = json!({"targetId": target["targetId"], "flatten": true});
-        let attached = self.call("Target.attachToTarget", attach);
+        let attached = self.call("Target.attachToTarget", &attach);
         attached["sessionId"].as_str().expect("a session").clone_into(&mut self.session);
         self.open(url);
         self.evaluate("document.title");
         let took = began.elapsed();
         self.session.clear();
-        self.call("Target.disposeBrowserContext", json!({"browserContextId": context}));
+        self.call("Target.disposeBrowserContext", &json!({"browserContextId": context}));
         self.session = old;
         took
     }
 
     /// A question to the page.
     pub(crate) fn evaluate(&mut self, expression: &str) -> Value {
-        self.call("Runtime.evaluate", json!({"expression": expression, "returnByValue": true}))
+        self.call("Runtime.evaluate", &json!({"expression": expression, "returnByValue": true}))
     }
 
     /// The whole accessibility tree: what the protocol itself has for a snapshot.
     pub(crate) fn ax_tree(&mut self) -> usize {
-        let tree = self.call("Accessibility.getFullAXTree", json!({}));
+        let tree = self.call("Accessibility.getFullAXTree", &json!({}));
         tree["nodes"].as_array().map_or(0, Vec::len)
     }
 
-    fn call(&mut self, method: &str, params: Value) -> Value {
+    fn call(&mut self, method: &str, params: &Value) -> Value {
         let id = self.next;
         self.next += 1;
         let mut message = json!({"id": id, "method": method, "params": params});

@@ -16,6 +16,7 @@ use chromiumoxide::cdp::browser_protocol::{
 use ebb_core::{Code, Error, Result, view::BrowserView};
 use parking_lot::Mutex;
 use tokio::process::Child;
+use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
@@ -66,6 +67,8 @@ pub(crate) struct Chromium {
     gone: CancellationToken,
     /// Only one trace can run in a browser; the memory probe uses short ones.
     pub(crate) trace: tokio::sync::Mutex<()>,
+    /// Disposals that it does at once; the others wait for their turn.
+    pub(super) disposals: Semaphore,
 }
 
 /// Whose a browser is.
@@ -176,6 +179,7 @@ impl Chromium {
             without_page: AtomicU32::new(0),
             gone: CancellationToken::new(),
             trace: tokio::sync::Mutex::new(()),
+            disposals: Semaphore::new(super::disposal::AT_ONCE),
         }
     }
 

@@ -11,6 +11,13 @@ use crate::{
     transport::proc::{self, ProcessKey},
 };
 
+/// Contexts that one Chromium disposes at once. A hundred clients that die together must not make it answer
+/// so late that it looks broken: the deadlines below begin when its turn has come.
+pub(super) const AT_ONCE: usize = 8;
+
+/// A browser that disposes and is too busy to say what is left is asked this often.
+const ASKED: usize = 3;
+
 /// How long the processes of closed pages may take to end by themselves.
 const STRAGGLE: Duration = Duration::from_millis(250);
 
@@ -21,6 +28,11 @@ pub(super) async fn climb(context: &Context, tabs: &BTreeMap<u32, Arc<Tab>>) -> 
         return Ok(Rung::BrowserGone);
     }
     if !chromium.is_unresponsive() {
+        // Nobody closes it, so there is always a turn; the step's deadline ends a wait for a browser that hangs.
+        let _turn = chromium.disposals.acquire().await;
+        if !chromium.is_alive() {
+            return Ok(Rung::BrowserGone);
+        }
         for tab in tabs.values() {
             chromium.connection.post(None, &CloseTargetParams::new(tab.target.clone()));
         }
@@ -74,13 +86,17 @@ pub(super) async fn dispose_context(context: &Context) -> Result<(), CdpError> {
 
 /// Whether no target carries the context any more.
 async fn verify(context: &Context) -> bool {
-    let targets =
-        context.chromium.connection.call_within(None, &GetTargetsParams::default(), Duration::from_millis(300)).await;
-    match targets {
-        Ok(targets) => targets
-            .target_infos
-            .iter()
-            .all(|info| info.browser_context_id.as_ref().is_none_or(|id| *id.inner() != context.id)),
-        Err(error) => error.is_gone(),
+    let connection = &context.chromium.connection;
+    for _ in 0..ASKED {
+        let targets = connection.call_within(None, &GetTargetsParams::default(), Duration::from_millis(300)).await;
+        return match targets {
+            Ok(targets) => {
+                let mut contexts = targets.target_infos.iter().filter_map(|info| info.browser_context_id.as_ref());
+                contexts.all(|id| *id.inner() != context.id)
+            }
+            Err(CdpError::Timeout(_)) => continue,
+            Err(error) => error.is_gone(),
+        };
     }
+    false
 }
