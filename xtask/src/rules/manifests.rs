@@ -3,12 +3,13 @@
 use super::{File, Finding};
 
 /// Each package of ours and those it may use.
-const ARROW: [(&str, &[&str]); 6] = [
+const ARROW: [(&str, &[&str]); 7] = [
     ("ebb-core", &[]),
     ("ebb-host", &["ebb-core"]),
     ("ebb", &["ebb-host", "ebb-core"]),
     ("ebb-desktop", &["ebb-host", "ebb-core"]),
     ("ebb-tests", &["ebb-host", "ebb-core"]),
+    ("ebb-bench", &["ebb-tests", "ebb-host", "ebb-core"]),
     ("xtask", &[]),
 ];
 
