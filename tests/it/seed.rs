@@ -1,9 +1,9 @@
-//! The two promises all others rest on, and the same for twenty clients at once.
+//! The two promises all others rest on, and the same for twenty clients at once; on every cursor store.
 
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use support::{Agent, Baseline, Calls, Lost, Scene, Via, ms, procs, wait_for};
+use support::{Agent, Baseline, Calls, Kept, Lost, Redis, Scene, Via, ms, procs, wait_for};
 
 /// Cursors of 100 KB and more, each with its first page as it was.
 fn cursors(agent: &mut Agent, mark: &str, count: usize) -> Vec<(String, String)> {
@@ -18,8 +18,8 @@ fn cursors(agent: &mut Agent, mark: &str, count: usize) -> Vec<(String, String)>
 }
 
 /// Five cursors, a real disconnect: five of five freed, and nobody can read them, not even who had them.
-fn seed_cleanup(via: Via) {
-    let mut scene = Scene::new();
+fn seed_cleanup(via: Via, kept: &Kept) {
+    let mut scene = Scene::with(kept.args());
     let mut agent = scene.agent(via, "seed");
     agent.open(&scene.site.url("/ok"));
     let mine = cursors(&mut agent, "seed", 5);
@@ -27,14 +27,17 @@ fn seed_cleanup(via: Via) {
     let detail = scene.control.session(&session).unwrap();
     assert_eq!(detail.cursors.len(), 5);
     assert!(detail.cursors.iter().all(|cursor| cursor.bytes > 100 * 1024), "{:?}", detail.cursors);
+    kept.assert_has(&scene.host, &session);
     let held: u64 = detail.cursors.iter().map(|cursor| cursor.bytes).sum();
     assert_eq!(detail.session.held.cursors, held, "the bytes shown are the bytes held");
 
     let began = agent.kill();
-    let (what, sessions) = (format!("seed cleanup {}", via.name()), [session]);
+    let (what, sessions) = (format!("seed cleanup {} {}", via.name(), kept.name()), [session]);
     let reports =
         scene.gone(&Lost { what: &what, began, limit: ms(500), sessions: &sessions, reason: "client_died", by: None });
     assert_eq!((reports[0].freed.cursors, reports[0].freed.cursor_bytes), (5, held), "5 of 5, to the byte");
+    kept.assert_nothing(&scene.host, &sessions[0]);
+    kept.assert_has(&scene.host, scene.bystander.session());
 
     let mut revived = scene.agent(via, "seed");
     let mut stranger = scene.host.client("stranger");
@@ -56,20 +59,39 @@ fn seed_cleanup(via: Via) {
 
 #[test]
 fn seed_cleanup_integration() {
-    seed_cleanup(Via::Socket);
+    seed_cleanup(Via::Socket, &Kept::Memory);
 }
 
 #[test]
 fn seed_cleanup_integration_bridge() {
-    seed_cleanup(Via::Bridge);
+    seed_cleanup(Via::Bridge, &Kept::Memory);
+}
+
+#[test]
+fn seed_cleanup_integration_sqlite() {
+    seed_cleanup(Via::Socket, &Kept::Sqlite);
+}
+
+#[test]
+fn seed_cleanup_integration_bridge_sqlite() {
+    seed_cleanup(Via::Bridge, &Kept::Sqlite);
+}
+
+#[test]
+fn seed_cleanup_integration_redis() {
+    seed_cleanup(Via::Socket, &Kept::Redis(Redis::start()));
+}
+
+#[test]
+fn seed_cleanup_integration_bridge_redis() {
+    seed_cleanup(Via::Bridge, &Kept::Redis(Redis::start()));
 }
 
 /// Two sessions, three cursors each; the first disconnects: 0 of 3 and 3 of 3 are readable. That the
 /// session goes although its cursor step fails is proved in the core, `sessions/tests/door.rs`, where a
 /// step can be made to fail.
-#[test]
-fn seed_session_isolation() {
-    let mut scene = Scene::new();
+fn session_isolation(kept: &Kept) {
+    let mut scene = Scene::with(kept.args());
     let mut first = scene.agent(Via::Socket, "first");
     let mut second = scene.agent(Via::Bridge, "second");
     let (of_first, of_second) = (cursors(&mut first, "first", 3), cursors(&mut second, "second", 3));
@@ -78,7 +100,8 @@ fn seed_session_isolation() {
         assert_eq!(first.call("cursor_close", json!({"cursor": id})).code(), "cursor_unknown");
     }
     let (session, other) = (scene.control.session_of("first"), scene.control.session_of("second"));
-    let handle = json!({"session": other});
+    kept.assert_has(&scene.host, &session);
+    let handle = json!({"session": &other});
     assert_eq!(first.call("browser_snapshot", handle.clone()).err().code(), "session_unknown");
     assert_eq!(first.call("session_close", handle).err().code(), "session_unknown");
     // The second one stays: what it has is no loss.
@@ -91,14 +114,22 @@ fn seed_session_isolation() {
     first.close();
     let began = Instant::now();
     let sessions = [session];
-    let lost =
-        Lost { what: "seed isolation", began, limit: ms(500), sessions: &sessions, reason: "disconnected", by: None };
+    let lost = Lost {
+        what: &format!("seed isolation {}", kept.name()),
+        began,
+        limit: ms(500),
+        sessions: &sessions,
+        reason: "disconnected",
+        by: None,
+    };
     scene.sessions_go(&lost);
     let read = |id: &str| json!({"cursor": id, "offset": 1, "max_tokens": 500});
     let readable = of_second.iter().filter(|(id, page)| second.call("cursor_read", read(id)).text == *page).count();
     assert_eq!(readable, 3, "3 of 3 of the other");
     let left = of_first.iter().filter(|(id, _)| !second.call("cursor_read", read(id)).is_error).count();
     assert_eq!(left, 0, "0 of 3 of the first");
+    kept.assert_nothing(&scene.host, &sessions[0]);
+    kept.assert_has(&scene.host, &other);
     scene.bystander.assert_untouched(&scene.control);
     let freed = &scene.control.reports_of(&sessions[0])[0].freed;
     assert_eq!(freed.cursors, 3);
@@ -108,11 +139,25 @@ fn seed_session_isolation() {
     });
 }
 
+#[test]
+fn seed_session_isolation() {
+    session_isolation(&Kept::Memory);
+}
+
+#[test]
+fn seed_session_isolation_sqlite() {
+    session_isolation(&Kept::Sqlite);
+}
+
+#[test]
+fn seed_session_isolation_redis() {
+    session_isolation(&Kept::Redis(Redis::start()));
+}
+
 /// Twenty clients with a page and a cursor each; one is killed. Nineteen do not notice, and nothing of the
 /// twentieth is left anywhere.
-#[test]
-fn twenty_clients_one_killed() {
-    let mut scene = Scene::new();
+fn one_of_twenty(kept: &Kept) {
+    let mut scene = Scene::with(kept.args());
     let mut agents: Vec<Agent> = Vec::new();
     let mut pages = Vec::new();
     for n in 0..20 {
@@ -137,7 +182,7 @@ fn twenty_clients_one_killed() {
     let began = killed.kill();
     let sessions = [session];
     scene.gone(&Lost {
-        what: "one of twenty",
+        what: &format!("one of twenty {}", kept.name()),
         began,
         limit: ms(500),
         sessions: &sessions,
@@ -155,4 +200,20 @@ fn twenty_clients_one_killed() {
         assert_eq!(agent.call("cursor_read", json!({"cursor": lost_page.0})).err().code(), "cursor_unknown");
     }
     assert_eq!(scene.rows.reports(&sessions[0]), 1);
+    kept.assert_nothing(&scene.host, &sessions[0]);
+}
+
+#[test]
+fn twenty_clients_one_killed() {
+    one_of_twenty(&Kept::Memory);
+}
+
+#[test]
+fn twenty_clients_one_killed_sqlite() {
+    one_of_twenty(&Kept::Sqlite);
+}
+
+#[test]
+fn twenty_clients_one_killed_redis() {
+    one_of_twenty(&Kept::Redis(Redis::start()));
 }

@@ -182,7 +182,9 @@ impl Host {
         let (budgets, stop) = (Arc::clone(&self.browsers).watch_budgets(self.manager.clone()), self.stop.clone());
         self.tasks.spawn(async move { stop.run_until_cancelled(budgets).await });
         let (backend, manager, stop) = (Arc::clone(&self.info.store), self.manager.clone(), self.stop.clone());
-        self.tasks.spawn(async move { stop.run_until_cancelled(Box::pin(backend.keep(manager))).await });
+        let dead = self.history.buried();
+        let keeping = async move { backend.keep(manager, dead).await };
+        self.tasks.spawn(async move { stop.run_until_cancelled(Box::pin(keeping)).await });
         let trimming = give_back(self.manager.clone(), Arc::clone(self.info.store.store()));
         let stop = self.stop.clone();
         self.tasks.spawn(async move { stop.run_until_cancelled(trimming).await });

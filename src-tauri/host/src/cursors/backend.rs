@@ -98,14 +98,25 @@ impl Backend {
     }
 
     /// Looks after the store while there are sessions or a problem stands; tells watchers of the host
-    /// when it fails or works again, and has leftovers tried again then. For ever.
-    pub async fn keep(&self, manager: SessionManager) {
+    /// when it fails or works again, and has leftovers tried again then. What the dead instances left
+    /// in a shared place goes first. For ever.
+    pub async fn keep(&self, manager: SessionManager, dead: Vec<InstanceId>) {
         let Some(status) = &self.status else { return };
         let mut events = manager.subscribe();
         let mut changes = status.changes();
         // A Redis that is not there is known before the first client is, and dead hosts are tidied up after.
         if self.redis.is_some() {
             self.look().await;
+            for instance in dead {
+                match self.store.purge_instance(&instance).await {
+                    Ok(freed) if freed.count > 0 => {
+                        tracing::info!(%instance, cursors = freed.count, "removed what a dead host had left in Redis");
+                    }
+                    Ok(_) => {}
+                    // Its lease runs out, and then whoever lives removes it.
+                    Err(error) => tracing::debug!(%instance, %error, "what a dead host left stays for now"),
+                }
+            }
         }
         let mut failing = false;
         loop {

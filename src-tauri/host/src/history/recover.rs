@@ -50,17 +50,19 @@ pub(super) fn register(connection: &Connection, instance: &InstanceId) -> rusqli
 
 /// Forgets the hosts that are dead. A process that cannot be told counts as dead, and so does an earlier
 /// instance in this very process.
-fn bury(connection: &Connection, instance: &InstanceId) -> rusqlite::Result<()> {
+fn bury(connection: &Connection, instance: &InstanceId) -> rusqlite::Result<Vec<InstanceId>> {
+    let mut buried = Vec::new();
     let mut statement = connection.prepare("SELECT instance, process FROM hosts WHERE instance <> ?1")?;
     let rows =
         statement.query_map([instance.as_str()], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
     for (other, process) in rows.collect::<rusqlite::Result<Vec<_>>>()? {
         let key: Option<ProcessKey> = serde_json::from_str(&process).ok();
         if !key.is_some_and(|key| key.pid != std::process::id() && proc::lives(key)) {
-            connection.execute("DELETE FROM hosts WHERE instance = ?1", [other])?;
+            connection.execute("DELETE FROM hosts WHERE instance = ?1", [&other])?;
+            buried.extend(InstanceId::parse(&other));
         }
     }
-    Ok(())
+    Ok(buried)
 }
 
 /// Takes every row of dead instances out and writes a report for each open session, in one
@@ -70,9 +72,9 @@ pub(super) fn recover(
     connection: &mut Connection,
     instance: &InstanceId,
     now: OffsetDateTime,
-) -> rusqlite::Result<Vec<Recovered>> {
+) -> rusqlite::Result<(Vec<Recovered>, Vec<InstanceId>)> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    bury(&transaction, instance)?;
+    let buried = bury(&transaction, instance)?;
     let leftovers: Vec<Leftover> =
         entries(&transaction, &format!("SELECT entry FROM leftovers WHERE {DEAD} ORDER BY id"), instance)?;
     let rows: Vec<Row> =
@@ -94,7 +96,7 @@ pub(super) fn recover(
         transaction.execute(&format!("DELETE FROM {table} WHERE {DEAD}"), [instance.as_str()])?;
     }
     transaction.commit()?;
-    Ok(recovered)
+    Ok((recovered, buried))
 }
 
 /// Entries that can be read; what cannot was damaged and goes with the others.

@@ -53,6 +53,7 @@ pub(super) struct Shared {
     pub(super) keep: HistorySettings,
     pub(super) queue: Queue,
     recent: Mutex<Recent>,
+    buried: Mutex<Vec<InstanceId>>,
     status: Mutex<Status>,
     readers: Semaphore,
     changed: watch::Sender<()>,
@@ -124,6 +125,7 @@ impl History {
             keep,
             queue: Queue::new(),
             recent: Mutex::default(),
+            buried: Mutex::default(),
             status: Mutex::default(),
             readers: Semaphore::new(READERS),
             changed: watch::Sender::new(()),
@@ -162,7 +164,8 @@ impl History {
             recover::recover(&mut connection, &self.shared.instance, OffsetDateTime::now_utc())
         });
         match found {
-            Ok(found) => {
+            Ok((found, buried)) => {
+                *self.shared.buried.lock() = buried;
                 let mut recent = self.shared.recent.lock();
                 found
                     .into_iter()
@@ -177,6 +180,11 @@ impl History {
                 Vec::new()
             }
         }
+    }
+
+    /// The instances that [`recover`](Self::recover) found dead: what they left in a shared place is nobody's.
+    pub fn buried(&self) -> Vec<InstanceId> {
+        self.shared.buried.lock().clone()
     }
 
     /// The newest reports, newest first, from memory: at most 200, those of earlier runs included.
