@@ -42,6 +42,12 @@ mod snapshots;
 mod soak;
 /// A browser that cannot be started: what is said, what is left, and that the next call finds what was repaired.
 mod starts;
+/// What holds on every cursor store: ids of strangers, the test of a store, and that memory comes back.
+mod stores;
+/// A Redis that refuses, freezes, forgets, dawdles or is full, and hosts that share one.
+mod stores_redis;
+/// Files that are locked, damaged, on a full or read-only disk, or gone.
+mod stores_sqlite;
 /// The suite of all cursor stores, for SQLite and for a real Redis.
 mod stores_suite;
 /// What an agent does on an ordinary day: look, page, click, type, answer dialogs, upload, open sessions.

@@ -16,21 +16,34 @@ impl Mount {
     #[must_use]
     pub fn tmpfs(path: &Path, size: &str) -> Self {
         let options = format!("size={size},mode=0700");
-        let output = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(path).output();
-        match output {
-            Ok(output) if output.status.success() => Self { path: path.to_owned() },
-            Ok(output) => panic!(
-                "a small file system cannot be mounted ({}); run the tests as root, or in `unshare --map-root-user --mount`",
-                String::from_utf8_lossy(&output.stderr).trim()
-            ),
-            Err(error) => panic!("`mount` cannot be run: {error}"),
-        }
+        run(&["-t", "tmpfs", "-o", &options, "tmpfs"], &[path]);
+        Self { path: path.to_owned() }
+    }
+
+    /// Makes the folder `path` read-only for whoever does not have a file of it open yet.
+    #[must_use]
+    pub fn read_only(path: &Path) -> Self {
+        run(&["--bind"], &[path, path]);
+        let mount = Self { path: path.to_owned() };
+        run(&["-o", "remount,bind,ro"], &[path]);
+        mount
     }
 
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+fn run(words: &[&str], paths: &[&Path]) {
+    match Command::new("mount").args(words).args(paths).output() {
+        Ok(output) if output.status.success() => {}
+        Ok(output) => panic!(
+            "a file system cannot be mounted ({}); run the tests as root, or in `unshare --map-root-user --mount`",
+            String::from_utf8_lossy(&output.stderr).trim()
+        ),
+        Err(error) => panic!("`mount` cannot be run: {error}"),
     }
 }
 

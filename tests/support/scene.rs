@@ -72,7 +72,12 @@ impl Scene {
     /// The same with arguments for the host.
     #[must_use]
     pub fn with(args: HostArgs) -> Self {
-        let host = TestHost::with(args);
+        Self::around(TestHost::with(args))
+    }
+
+    /// The same around a host that runs.
+    #[must_use]
+    pub fn around(host: TestHost) -> Self {
         let site = Site::start();
         let control = host.control();
         let bystander = Bystander::new(&host, &site);

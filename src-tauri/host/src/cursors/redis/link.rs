@@ -64,14 +64,23 @@ impl Link {
     ) -> std::result::Result<T, Trouble> {
         let used = Mutex::new(None);
         let work = async {
-            let (mut connection, generation) = self.connection().await?;
-            *used.lock() = Some(generation);
-            pipe.query_async(&mut connection).await.map_err(|error| {
+            let mut again = true;
+            loop {
+                let (mut connection, generation) = self.connection().await?;
+                *used.lock() = Some(generation);
+                let error = match pipe.query_async(&mut connection).await {
+                    Ok(answer) => return Ok(answer),
+                    Err(error) => error,
+                };
                 if words::is_broken(&error) {
                     self.give_up(generation);
                 }
-                Trouble { why: words::of(&error) }
-            })
+                // A connection that broke while nobody used it is seen only now. Every command here may
+                // be given twice.
+                if !error.is_connection_dropped() || !std::mem::take(&mut again) {
+                    return Err(Trouble { why: words::of(&error) });
+                }
+            }
         };
         let result = timeout(deadline, work).await.unwrap_or_else(|_| {
             if let Some(generation) = *used.lock() {
@@ -115,6 +124,10 @@ impl Link {
             }
             failed => {
                 let why = match failed {
+                    // Who is one too many can seldom read why before the door is shut.
+                    Ok(Err(error)) if error.is_connection_dropped() && !error.is_connection_refusal() => {
+                        "Redis closes the connection at once; it may have its maximum of clients".to_owned()
+                    }
                     Ok(Err(error)) => words::of(&error),
                     _ => format!("Redis accepts no connection within {} ms", CONNECT.as_millis()),
                 };
