@@ -180,6 +180,9 @@ pub struct CleanupSettings {
     pub browser: Duration,
     /// Removals that run at once.
     pub parallel: usize,
+    /// Steps B that run at once while the host goes on: one browser takes its contexts apart one by one,
+    /// and of a hundred at once each would look as if it hung.
+    pub parallel_browser: usize,
     /// Reports kept in memory.
     pub reports_kept: usize,
 }
@@ -240,6 +243,7 @@ impl Default for Settings {
                 cursors: Duration::from_millis(700),
                 browser: Duration::from_secs(3),
                 parallel: 64,
+                parallel_browser: 8,
                 reports_kept: 200,
             },
             calls: CallSettings {

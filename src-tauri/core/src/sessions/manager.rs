@@ -56,6 +56,8 @@ pub(super) struct Inner {
     pub(super) leftovers: Mutex<Vec<Left>>,
     /// Bounds how many removals work at once.
     pub(super) removals: Semaphore,
+    /// Bounds how many of them ask a browser at once.
+    pub(super) disposals: Semaphore,
     pub(super) events: broadcast::Sender<Event>,
     /// Told whenever a session went.
     pub(super) sessions_changed: Notify,
@@ -91,6 +93,7 @@ impl SessionManager {
     pub fn new(settings: Settings, ports: Ports) -> Self {
         let inner = Inner {
             removals: Semaphore::new(settings.cleanup.parallel.max(1)),
+            disposals: Semaphore::new(settings.cleanup.parallel_browser.max(1)),
             settings,
             ports,
             registry: Mutex::default(),

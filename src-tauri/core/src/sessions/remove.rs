@@ -66,6 +66,8 @@ impl SessionManager {
             registry.entries(|_| true)
         };
         self.emit(Event::Host);
+        // The browser goes with the last of them: there is nobody left to spare.
+        inner.disposals.add_permits(entries.len());
         for entry in &entries {
             inner.begin_removal(&entry.id, Reason::Shutdown, |_| true);
         }
@@ -156,7 +158,11 @@ impl Inner {
         self.measure(&entry).await;
         self.devtools_step(&entry).await;
         self.cursors_step(&entry).await;
-        self.browser_step(&entry).await;
+        {
+            // Its deadline is for the browser, not for the queue before it.
+            let _place = self.disposals.acquire().await;
+            self.browser_step(&entry).await;
+        }
         let held = self.held_after(&entry);
         entry.core().ending.held_after = Some(held);
     }
