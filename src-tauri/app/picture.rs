@@ -96,6 +96,7 @@ impl Row {
         };
         let state = match session.state {
             SessionState::Idle => format!(" (idle {})", minutes(session.idle_s)),
+            SessionState::Waiting => " (client left)".to_owned(),
             SessionState::Closing => " (ending)".to_owned(),
             SessionState::Working | SessionState::Connected => String::new(),
         };

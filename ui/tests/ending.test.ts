@@ -36,6 +36,18 @@ test('a session that holds no tab ends at once', async () => {
   await expect.element(screen.getByRole('status')).toHaveTextContent('Gemini CLI, webshop ended cleanly')
 })
 
+test('a session whose client left counts down and can be kept', async () => {
+  const { backend, screen } = await open('three')
+  const left = session(Date.now(), client('Gemini CLI'), { state: 'waiting', waiting_s: 42, ends_in_s: null })
+  backend.add(left)
+  const row = screen.getByRole('row', { name: /Client left/ })
+  await expect.element(row).toHaveTextContent(/ends in \d+ s/)
+  await screen.getByRole('button', { name: /^Keep session of Gemini/ }).click()
+  await expect.element(row).toHaveTextContent('kept')
+  await expect.element(screen.getByRole('button', { name: /^Keep session of Gemini/ })).not.toBeInTheDocument()
+  expect(backend.seen).toContainEqual({ command: 'keep', session: left.id })
+})
+
 test('a refusal is said, with what to do', async () => {
   const { backend, screen } = await open('three')
   const bare = session(Date.now(), client('Gemini CLI'), { state: 'idle', cursors: 0 })

@@ -51,6 +51,9 @@ pub(crate) struct Args {
     /// Serve MCP over HTTP as well, at this address of this machine; port 0 takes a free one.
     #[arg(long, value_name = "[ADDRESS:]PORT")]
     http: Option<String>,
+    /// Let the session of a client that left wait this many seconds for it to come back; 0: not at all.
+    #[arg(long, value_name = "SECONDS")]
+    reconnect_grace: Option<u64>,
     /// Show the dashboard over HTTP at this port of this machine; without a port: a free one.
     #[arg(long, value_name = "[ADDRESS:]PORT", num_args = 0..=1, default_missing_value = "0")]
     dashboard: Option<String>,
@@ -151,6 +154,9 @@ fn settings(args: &Args) -> Result<Settings> {
     }
     if let Some(store) = &args.cursor_store {
         settings.cursors.store = store.parse()?;
+    }
+    if let Some(seconds) = args.reconnect_grace {
+        settings.sessions.reconnect_grace = Duration::from_secs(seconds);
     }
     Ok(settings)
 }

@@ -31,6 +31,7 @@ fn row(session: &SessionView) -> [String; 9] {
         SessionState::Working => session.running.as_ref().map_or("working", |call| call.tool.as_str()),
         SessionState::Connected => "connected",
         SessionState::Idle => "idle",
+        SessionState::Waiting => "waiting",
         SessionState::Closing => "closing",
     };
     [

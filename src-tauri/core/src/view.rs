@@ -90,6 +90,8 @@ pub enum SessionState {
     Connected,
     /// No call for five minutes and none running.
     Idle,
+    /// Its client left and may come back.
+    Waiting,
     /// It is being removed.
     Closing,
 }
@@ -227,6 +229,9 @@ pub struct SessionView {
     /// Seconds until the idle timeout; none where it never comes or a call runs.
     #[cfg_attr(feature = "typescript", ts(type = "number | null"))]
     pub ends_in_s: Option<u64>,
+    /// Seconds that it still waits for its client; none where the client is here or somebody asked to keep it.
+    #[cfg_attr(feature = "typescript", ts(type = "number | null"))]
+    pub waiting_s: Option<u64>,
     /// Calls made so far.
     pub calls: u32,
     /// The running call.

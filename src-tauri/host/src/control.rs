@@ -71,6 +71,11 @@ pub enum Command {
         /// Who asks.
         by: AskedBy,
     },
+    /// Keeps a session whose client left, beyond the reconnect grace and up to the idle limit.
+    Keep {
+        /// A whole id, a unique prefix of four or more characters, or a name.
+        session: String,
+    },
     /// A page of past cleanups, newest first.
     History {
         /// Which ones.

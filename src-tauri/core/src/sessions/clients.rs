@@ -163,12 +163,13 @@ impl SessionManager {
         Ok(id)
     }
 
-    /// The client said who it is. Every text is cleaned and clipped; `None` leaves what was known.
+    /// The client said who it is. Every text is cleaned and clipped; `None` leaves what was known. Where
+    /// one of its kind left sessions that wait, it has them from now on.
     pub fn introduce(&self, client: &ClientId, name: Option<&str>, version: Option<&str>, protocol: Option<&str>) {
         let clean = |text: Option<&str>, max| text.map(|text| clean_text(text, max)).filter(|text| !text.is_empty());
         let (name, version, protocol) =
             (clean(name, NAME_CHARS), clean(version, VERSION_CHARS), clean(protocol, VERSION_CHARS));
-        {
+        let back = {
             let mut registry = self.inner.registry.lock();
             let Some(record) = registry.clients.get_mut(client) else { return };
             if let Some(name) = name {
@@ -183,8 +184,13 @@ impl SessionManager {
                     core.client = view.clone();
                 }
             }
-        }
+            registry.come_back(client, self.inner.settings.sessions.max_sessions_per_process)
+        };
         self.emit(Event::Client(client.clone()));
+        for session in back {
+            tracing::info!(id = %session, %client, "its client came back");
+            self.emit(Event::SessionChanged(session));
+        }
     }
 
     /// A transport learnt something about its client. When that ends the lease, the client leaves and
@@ -221,7 +227,8 @@ impl SessionManager {
 impl Inner {
     /// Asks the client's lease and acts on its verdict.
     pub(super) fn judge(self: &Arc<Self>, client: &ClientId) {
-        let verdict = self.registry.lock().judge(client, self.ports.clock.now());
+        let grace = self.settings.sessions.reconnect_grace;
+        let verdict = self.registry.lock().judge(client, self.ports.clock.now(), grace);
         match verdict {
             Ok(Verdict::AskAgainAt(_)) => self.sweeper_wake.notify_one(),
             Ok(Verdict::Here | Verdict::Gone(_)) => {}
@@ -230,6 +237,11 @@ impl Inner {
                 for session in departure.sessions {
                     self.begin_removal(&session, departure.reason, |_| true);
                 }
+                for session in departure.waiting {
+                    tracing::info!(id = %session, grace_s = grace.as_secs(), "its client left and may come back");
+                    self.emit(Event::SessionChanged(session));
+                }
+                self.sweeper_wake.notify_one();
                 self.emit(Event::Client(client.clone()));
             }
         }

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::{OpenOptions, ProcessKey};
+use super::{OpenOptions, ProcessKey, waiting::Waiting};
 use crate::{
     cleanup::{CleanupReport, Reason, Step, StepReport},
     devtools::Buffers,
@@ -40,8 +40,6 @@ pub(super) struct Entry {
     pub(super) options: OpenOptions,
     /// Whether it is what its client gets without asking.
     pub(super) is_default: bool,
-    /// Who counts for it.
-    pub(super) process: Option<ProcessKey>,
     pub(super) opened_at: OffsetDateTime,
     pub(super) buffers: Arc<Buffers>,
     /// Cancelled at `Closing`, before the first step.
@@ -62,6 +60,10 @@ pub(super) struct Core {
     pub(super) owners: Vec<ClientId>,
     /// The first owner as last seen; outlives the owner.
     pub(super) client: ClientView,
+    /// Which process it counts for.
+    pub(super) process: Option<ProcessKey>,
+    /// Set while it has no owner because its client left and may come back.
+    pub(super) waiting: Option<Waiting>,
     /// Calls running or waiting.
     pub(super) in_flight: usize,
     /// When the last call ended, or the session was opened.
@@ -106,7 +108,6 @@ impl Entry {
             number: new.number,
             options: new.options,
             is_default: new.is_default,
-            process: new.process,
             opened_at: new.opened_at,
             buffers: new.buffers,
             closing: CancellationToken::new(),
@@ -117,6 +118,8 @@ impl Entry {
                 phase: Phase::Opening,
                 owners: vec![new.owner.id.clone()],
                 client: new.owner,
+                process: new.process,
+                waiting: None,
                 in_flight: 0,
                 last_end: new.now,
                 calls: 0,

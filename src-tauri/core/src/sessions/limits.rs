@@ -36,7 +36,7 @@ pub(super) fn session(
     if registry.sessions.len() >= settings.max_sessions {
         return Err(refusal::too_many_sessions(settings.max_sessions));
     }
-    let of_process = registry.sessions.values().filter(|entry| entry.process.as_ref() == process).count();
+    let of_process = registry.sessions.values().filter(|entry| entry.core().process.as_ref() == process).count();
     if of_process >= settings.max_sessions_per_process {
         let own = registry.entries(|entry| {
             let core = entry.core();

@@ -23,6 +23,7 @@ mod steps;
 mod sweeper;
 mod text;
 mod views;
+mod waiting;
 
 #[cfg(test)]
 mod tests;

@@ -54,6 +54,11 @@ pub(super) fn ended_before(tomb: &Tomb, now: Duration) -> Error {
     Error::new(Code::SessionEnded, text).next("start a new one with session_open")
 }
 
+pub(super) fn does_not_wait() -> Error {
+    Error::new(Code::InvalidArguments, "This session does not wait for its client")
+        .next("only a session whose client left within the reconnect grace can be kept")
+}
+
 pub(super) fn name_taken(name: &str, holder: &SessionId) -> Error {
     Error::new(Code::InvalidArguments, format!("A session named \"{name}\" is already open: {holder}"))
         .next("use that one, or choose another name")

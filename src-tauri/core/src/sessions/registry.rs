@@ -7,9 +7,10 @@ use std::{
 };
 
 use super::{
-    clients::Client,
+    clients::{Client, DefaultSession},
     entry::{Core, Entry, Phase},
     lease::Verdict,
+    waiting::{Waiting, Who},
 };
 use crate::{
     cleanup::Reason,
@@ -48,6 +49,8 @@ pub(super) struct Tomb {
 pub(super) struct Departure {
     pub(super) reason: Reason,
     pub(super) sessions: Vec<SessionId>,
+    /// Those that wait for it to come back.
+    pub(super) waiting: Vec<SessionId>,
 }
 
 impl Registry {
@@ -70,21 +73,31 @@ impl Registry {
     }
 
     /// What the client's lease says; a client that is gone leaves here and now.
-    pub(super) fn judge(&mut self, client: &ClientId, now: Duration) -> Result<Verdict, Departure> {
+    /// `grace` is how long its sessions wait for it.
+    pub(super) fn judge(&mut self, client: &ClientId, now: Duration, grace: Duration) -> Result<Verdict, Departure> {
         let Some(record) = self.clients.get(client) else { return Ok(Verdict::Here) };
         match record.lease.verdict(now, record.calls_in_flight()) {
-            Verdict::Gone(reason) => Err(self.depart(client, reason)),
+            Verdict::Gone(reason) => {
+                Err(self.depart(client, reason, (!grace.is_zero()).then(|| now.saturating_add(grace))))
+            }
             verdict => Ok(verdict),
         }
     }
 
     /// Takes the client out. Sessions that somebody else leases, or that outlive their client by
-    /// choice, stay.
-    fn depart(&mut self, client: &ClientId, reason: Reason) -> Departure {
-        if let Some(record) = self.clients.remove(client) {
+    /// choice, stay; with a time to wait, so do those of a client that would be recognised.
+    fn depart(&mut self, client: &ClientId, reason: Reason, until: Option<Duration>) -> Departure {
+        let departure = self.next_number();
+        let record = self.clients.remove(client);
+        if let Some(record) = &record {
             record.gone.cancel();
         }
-        let mut sessions = Vec::new();
+        let until = until.filter(|_| !self.stopping);
+        let who = until.and_then(|_| Who::of(&record.as_ref()?.view));
+        let is_default = |session: &SessionId| {
+            record.as_ref().is_some_and(|record| matches!(&record.default, DefaultSession::Open(id) if id == session))
+        };
+        let (mut sessions, mut waiting) = (Vec::new(), Vec::new());
         for entry in self.entries(|entry| entry.core().owns(client)) {
             let mut core = entry.core();
             let shared = core.owners.len() > 1;
@@ -92,7 +105,13 @@ impl Registry {
                 continue;
             }
             if !shared && !entry.options.outlives_client() {
-                sessions.push(entry.id.clone());
+                let Some(who) = who.clone() else {
+                    sessions.push(entry.id.clone());
+                    continue;
+                };
+                core.owners.clear();
+                core.waiting = Some(Waiting { departure, who, was_default: is_default(&entry.id), reason, until });
+                waiting.push(entry.id.clone());
                 continue;
             }
             core.owners.retain(|owner| owner != client);
@@ -104,7 +123,7 @@ impl Registry {
             tomb.owners.retain(|owner| owner != client);
         }
         self.tombs.retain(|tomb| !tomb.owners.is_empty());
-        Departure { reason, sessions }
+        Departure { reason, sessions, waiting }
     }
 
     /// Moves a session into `Closing`, if `willing` once both locks are held. The first to ask wins.
@@ -170,6 +189,7 @@ impl Registry {
             let owns = core.owns(client);
             if !owns && entry.options.is_shared() {
                 core.owners.push(client.clone());
+                core.waiting = None;
                 if let Some(first) = (core.owners.len() == 1).then(|| self.clients.get(client)).flatten() {
                     core.client = first.view.clone();
                 }

@@ -31,6 +31,7 @@ impl Inner {
         self.ports.clock.beat(Some(2 * interval));
         let now = self.ports.clock.now();
         let leases = self.sweep_leases(now);
+        let waiting = self.sweep_waiting(now);
         let sessions = self.sweep_sessions(now);
         let leftovers = self.sweep_leftovers(now);
         let census = self.sweep_census(now, sessions);
@@ -41,7 +42,7 @@ impl Inner {
             self.ports.clock.beat(None);
             return None;
         }
-        let next = [leases, leftovers, census].into_iter().flatten().map(|at| at.saturating_sub(now)).min();
+        let next = [leases, waiting, leftovers, census].into_iter().flatten().map(|at| at.saturating_sub(now)).min();
         Some(next.map_or(interval, |next| next.min(interval)))
     }
 
@@ -72,8 +73,11 @@ impl Inner {
             let (mut orphans, mut idle) = (Vec::new(), Vec::new());
             for entry in registry.open_sessions() {
                 let core = entry.core();
+                if core.waits_until().is_some() {
+                    continue;
+                }
                 let owned = core.owners.iter().any(|owner| registry.clients.contains_key(owner));
-                if !owned && !entry.options.outlives_client() {
+                if !owned && !entry.options.outlives_client() && core.waiting.is_none() {
                     orphans.push(entry.id.clone());
                 } else if let Some(limit) = self.idle_limit(&registry, &core)
                     && core.idle(now) >= limit

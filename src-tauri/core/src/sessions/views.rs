@@ -142,11 +142,13 @@ impl Inner {
         let idle = core.idle(now);
         let state = match core.phase {
             Phase::Closing | Phase::Gone => SessionState::Closing,
+            _ if core.waiting.is_some() => SessionState::Waiting,
             _ if core.in_flight > 0 => SessionState::Working,
             _ if idle >= IDLE => SessionState::Idle,
             _ => SessionState::Connected,
         };
-        let quiet = state != SessionState::Closing && core.in_flight == 0;
+        let open = state != SessionState::Closing;
+        let quiet = open && core.in_flight == 0;
         let ending = &core.ending;
         let ended = ending.steps.iter().map(|step| StepView { step: step.step, outcome: Some(step.outcome) });
         let current = ending.current.map(|step| StepView { step, outcome: None });
@@ -157,7 +159,10 @@ impl Inner {
             state,
             opened_at: entry.opened_at,
             idle_s: idle.as_secs(),
-            ends_in_s: idle_limit.filter(|_| quiet).map(|limit| limit.saturating_sub(idle).as_secs()),
+            waiting_s: core.waits_until().filter(|_| open).map(|until| until.saturating_sub(now).as_secs()),
+            ends_in_s: idle_limit
+                .filter(|_| quiet && core.waits_until().is_none())
+                .map(|limit| limit.saturating_sub(idle).as_secs()),
             calls: core.calls,
             running: core.ring.iter().rev().find(|call| call.ms.is_none()).cloned(),
             tabs,

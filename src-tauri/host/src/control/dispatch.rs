@@ -154,6 +154,10 @@ impl Control {
                 Ok(Reply::Done(freed.count))
             }
             Command::EndSession { session, by } => self.end(checked(&session)?, by).await,
+            Command::Keep { session } => {
+                manager.keep(&manager.find(checked(&session)?)?)?;
+                Ok(Reply::Done(1))
+            }
             Command::History { query } => Ok(Reply::History(Box::new(history.query(&query).await?))),
             Command::Report { report } => {
                 let text = checked(&report)?;

@@ -64,7 +64,7 @@ impl Drop for ControlSocket {
     }
 }
 
-async fn accept(listener: Listener, control: Control, stop: CancellationToken, tasks: TaskTracker) {
+async fn accept(mut listener: Listener, control: Control, stop: CancellationToken, tasks: TaskTracker) {
     let slots = Arc::new(Semaphore::new(CONNECTIONS));
     while let Some((stream, _peer)) = stop.run_until_cancelled(listener.accept()).await {
         if let Ok(slot) = Arc::clone(&slots).try_acquire_owned() {

@@ -54,6 +54,7 @@ pub(crate) fn session_view(id: &SessionId) -> SessionView {
         opened_at: OffsetDateTime::UNIX_EPOCH,
         idle_s: 0,
         ends_in_s: None,
+        waiting_s: None,
         calls: 0,
         running: None,
         tabs: Vec::new(),

@@ -111,7 +111,9 @@ fn line(session: &SessionView) -> String {
     let doing = match session.state {
         SessionState::Working => "working".to_owned(),
         SessionState::Closing => "closing".to_owned(),
-        SessionState::Connected | SessionState::Idle => format!("idle {}", time(session.idle_s)),
+        SessionState::Connected | SessionState::Idle | SessionState::Waiting => {
+            format!("idle {}", time(session.idle_s))
+        }
     };
     let counted = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
     let tabs = counted(session.tabs.len(), "tab");
@@ -157,6 +159,7 @@ mod tests {
             opened_at: time::OffsetDateTime::UNIX_EPOCH,
             idle_s: 190,
             ends_in_s: None,
+            waiting_s: None,
             calls: 0,
             running: None,
             tabs: Vec::new(),

@@ -78,6 +78,7 @@ export function session(now: number, of: ClientView, over: Partial<SessionView> 
     opened_at: before(now, 2520),
     idle_s: 40,
     ends_in_s: 28_000,
+    waiting_s: null,
     calls: 61,
     running: null,
     tabs,

@@ -90,6 +90,14 @@ export class FakeBackend implements Backend {
       }
       case 'end_session':
         return { reply: 'report', data: await this.end(command.session) }
+      case 'keep': {
+        const session = this.#find(command.session)
+        if (session.waiting_s === null) throw refusal('invalid_arguments', 'This session does not wait for its client.')
+        session.waiting_s = null
+        session.ends_in_s = 1800
+        this.#sendSession(session)
+        return { reply: 'done', data: 1 }
+      }
       case 'history':
         return { reply: 'history', data: page(history, command.query) }
       case 'report': {

@@ -31,7 +31,11 @@ session: string,
 /**
  * Who asks.
  */
-by: AskedBy, } | { "command": "history", 
+by: AskedBy, } | { "command": "keep", 
+/**
+ * A whole id, a unique prefix of four or more characters, or a name.
+ */
+session: string, } | { "command": "history", 
 /**
  * Which ones.
  */

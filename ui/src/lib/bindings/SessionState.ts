@@ -3,4 +3,4 @@
 /**
  * What a session is doing.
  */
-export type SessionState = "working" | "connected" | "idle" | "closing";
+export type SessionState = "working" | "connected" | "idle" | "waiting" | "closing";

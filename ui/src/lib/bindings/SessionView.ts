@@ -41,6 +41,10 @@ idle_s: number,
  */
 ends_in_s: number | null, 
 /**
+ * Seconds that it still waits for its client; none where the client is here or somebody asked to keep it.
+ */
+waiting_s: number | null, 
+/**
  * Calls made so far.
  */
 calls: number, 

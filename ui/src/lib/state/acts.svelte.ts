@@ -44,6 +44,16 @@ export class Acts {
     }
   }
 
+  /** Its client left: keeps it for the next of its kind, up to the idle limit. */
+  async keep(session: SessionView) {
+    try {
+      await ask(this.#backend, { command: 'keep', session: session.id })
+      this.#notices.say(`${sessionTitle(session)} is kept.`)
+    } catch (thrown) {
+      this.#failed(`${sessionTitle(session)} could not be kept`, thrown)
+    }
+  }
+
   async retryLeftovers() {
     this.retrying = true
     try {

@@ -8,7 +8,7 @@ export interface Sort {
   descending: boolean
 }
 
-const STATE_ORDER = { working: 0, connected: 1, idle: 2, closing: 3 } as const
+const STATE_ORDER = { working: 0, connected: 1, idle: 2, waiting: 3, closing: 4 } as const
 const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: 'base' })
 
 function compare(key: SortKey, a: SessionView, b: SessionView): number {

@@ -22,6 +22,7 @@ export const STATE: Record<SessionState, string> = {
   working: 'Working',
   connected: 'Connected',
   idle: 'Idle',
+  waiting: 'Client left',
   closing: 'Closing',
 }
 

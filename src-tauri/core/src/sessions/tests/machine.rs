@@ -13,11 +13,17 @@ use crate::{
 /// One thing that happens. Numbers choose among what is there, modulo how many there are.
 #[derive(Debug, Clone)]
 pub(super) enum Step {
+    /// A client of that process, in one of two places: who comes again is recognised by the place.
     Connect {
         pid: u32,
+        place: u8,
     },
     Default {
         client: usize,
+    },
+    /// Somebody wants a session to be kept.
+    Keep {
+        session: usize,
     },
     Open {
         client: usize,
@@ -92,6 +98,8 @@ pub(super) enum Port {
 /// Enough of a model to choose steps that mean something.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Model {
+    /// Whether sessions wait for clients that left.
+    pub(super) grace: bool,
     clients: usize,
     sessions: usize,
     calls: usize,
@@ -107,6 +115,10 @@ fn scripts() -> impl Strategy<Value = Script> {
         Just(Script::Hang),
         Just(Script::Panic),
     ]
+}
+
+fn connect() -> impl Strategy<Value = Step> {
+    (0_u32..4, 0_u8..2).prop_map(|(pid, place)| Step::Connect { pid, place })
 }
 
 fn signals() -> impl Strategy<Value = Signal> {
@@ -130,12 +142,12 @@ impl ReferenceStateMachine for Reference {
     type Transition = Step;
 
     fn init_state() -> BoxedStrategy<Model> {
-        Just(Model::default()).boxed()
+        any::<bool>().prop_map(|grace| Model { grace, ..Model::default() }).boxed()
     }
 
     fn transitions(model: &Model) -> BoxedStrategy<Step> {
         if model.clients == 0 {
-            return (0_u32..4).prop_map(|pid| Step::Connect { pid }).boxed();
+            return connect().boxed();
         }
         if model.sessions == 0 {
             return (0..model.clients).prop_map(|client| Step::Default { client }).boxed();
@@ -143,7 +155,8 @@ impl ReferenceStateMachine for Reference {
         let n = || 0_usize..64;
         let ports = prop_oneof![Just(Port::Capture), Just(Port::Cursors), Just(Port::Dispose)];
         Union::new_weighted(vec![
-            (6, (0_u32..4).prop_map(|pid| Step::Connect { pid }).boxed()),
+            (6, connect().boxed()),
+            (2, n().prop_map(|session| Step::Keep { session }).boxed()),
             (8, n().prop_map(|client| Step::Default { client }).boxed()),
             (6, (n(), options()).prop_map(|(client, options)| Step::Open { client, options }).boxed()),
             (3, (n(), n()).prop_map(|(client, session)| Step::Present { client, session }).boxed()),
@@ -176,6 +189,7 @@ impl ReferenceStateMachine for Reference {
         match step {
             Step::Default { .. } | Step::Open { .. } | Step::Tell { .. } => model.clients > 0,
             Step::Present { .. }
+            | Step::Keep { .. }
             | Step::BeginCall { .. }
             | Step::Cursor { .. }
             | Step::Context { .. }
@@ -204,8 +218,8 @@ impl StateMachineTest for Machine {
     type SystemUnderTest = World;
     type Reference = Reference;
 
-    fn init_test(_: &Model) -> World {
-        World::new()
+    fn init_test(model: &Model) -> World {
+        World::new(model.grace)
     }
 
     fn apply(mut world: World, _: &Model, step: Step) -> World {

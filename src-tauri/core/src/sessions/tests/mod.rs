@@ -22,5 +22,6 @@ mod support;
 mod sweeping;
 /// Lists, details and finding.
 mod views;
+mod waiting;
 /// What the machine acts on, and the invariants it checks.
 mod world;

@@ -13,8 +13,8 @@ use crate::{
     events::Event,
     ids::{ClientId, SessionId},
     ports::fake::{Method, Script},
-    sessions::{Call, Keep, OpenOptions, Session, Signal},
-    view::SessionState,
+    sessions::{Call, Keep, NewClient, OpenOptions, ProcessKey, Session, Signal},
+    view::{ProcessView, SessionState, Transport},
 };
 
 const MAX_SESSIONS: usize = 8;
@@ -22,6 +22,7 @@ const MAX_PER_PROCESS: usize = 4;
 const MAX_CLIENTS: usize = 8;
 const MAX_CLIENTS_PER_PROCESS: usize = 3;
 const MAX_CALLS: usize = 3;
+const GRACE: Duration = Duration::from_secs(10);
 const RENDERERS: u64 = 1_000_000;
 
 /// The manager, its clients, and what they must find.
@@ -34,6 +35,8 @@ pub(super) struct World {
     events: broadcast::Receiver<Event>,
     removed: HashMap<SessionId, CleanupReport>,
     stopped: bool,
+    /// Whether sessions wait for clients that left.
+    grace: bool,
     /// How often the machine slept; the clock may count two ticks of each.
     gaps: u32,
     /// Last, so that everything above may still use it while it goes.
@@ -43,6 +46,7 @@ pub(super) struct World {
 struct Person {
     id: ClientId,
     pid: u32,
+    place: u8,
     half_closed: bool,
     /// Its default session, as an index, until it is told of its end.
     default: Option<usize>,
@@ -51,7 +55,9 @@ struct Person {
 struct Made {
     session: Session,
     options: OpenOptions,
+    is_default: bool,
     pid: u32,
+    place: u8,
     /// What it held when it was last filled; nothing is added from `Closing` on.
     cursors: CursorFreed,
     tabs: u32,
@@ -69,7 +75,7 @@ fn choose<T>(all: &[T], n: usize) -> Option<usize> {
 }
 
 impl World {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(grace: bool) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         let sea = runtime.block_on(async {
             let sea = Sea::with(|settings| {
@@ -81,6 +87,7 @@ impl World {
                 sessions.max_calls = MAX_CALLS;
                 sessions.idle_timeout = Duration::from_mins(1);
                 sessions.idle_timeout_known_process = Duration::from_mins(2);
+                sessions.reconnect_grace = if grace { GRACE } else { Duration::ZERO };
                 settings.cleanup.parallel = 3;
                 settings.cursors.ttl = Duration::from_hours(100);
                 settings.cursors.max_age = Duration::from_hours(100);
@@ -98,6 +105,7 @@ impl World {
             events,
             removed: HashMap::new(),
             stopped: false,
+            grace,
             gaps: 0,
             runtime,
         }
@@ -107,7 +115,8 @@ impl World {
         let handle = self.runtime.handle().clone();
         let _inside = handle.enter();
         match step {
-            Step::Connect { pid } => self.connect(pid),
+            Step::Connect { pid, place } => self.connect(pid, place),
+            Step::Keep { session } => self.keep(session),
             Step::Default { client } => self.default(client),
             Step::Open { client, options } => self.open(client, options),
             Step::Present { client, session } => self.present(client, session),
@@ -188,11 +197,51 @@ impl World {
         self.observe();
     }
 
-    fn connect(&mut self, pid: u32) {
-        match self.sea.try_client(pid) {
-            Ok(id) => self.clients.push(Person { id, pid, half_closed: false, default: None }),
+    fn connect(&mut self, pid: u32, place: u8) {
+        // Callers that wait are told of an end by the client they had then.
+        self.turns(64);
+        let new = NewClient {
+            transport: Transport::Stdio,
+            process: (pid > 0).then_some(ProcessKey { pid, start_time: 1 }),
+            process_view: (pid > 0).then(|| ProcessView {
+                pid,
+                name: "agent".to_owned(),
+                exe: Some("/bin/agent".to_owned()),
+                cwd: None,
+            }),
+            project: Some(format!("~/{place}")),
+            stateless: false,
+        };
+        match self.sea.manager.connect(new) {
+            Ok(id) => {
+                self.sea.manager.introduce(&id, Some("agent"), None, None);
+                self.clients.push(Person { id, pid, place, half_closed: false, default: None });
+                self.come_back();
+            }
             Err(error) => assert!(matches!(error.code, Code::LimitReached | Code::ShuttingDown), "{error}"),
         }
+    }
+
+    /// The client that came last may have what another of its kind left, all of it.
+    fn come_back(&mut self) {
+        let Some(person) = self.clients.last_mut() else { return };
+        for view in self.sea.manager.list_of(&person.id) {
+            let index = self.sessions.iter().position(|made| *made.session.id() == view.id).unwrap();
+            let made = &mut self.sessions[index];
+            assert!(self.grace && made.options.keep == Keep::Client && made.place == person.place && made.pid > 0);
+            made.session = self.sea.manager.session(&person.id, view.id.as_str()).unwrap();
+            made.pid = person.pid;
+            if made.is_default {
+                person.default = Some(index);
+            }
+        }
+    }
+
+    fn keep(&mut self, session: usize) {
+        let Some(index) = choose(&self.sessions, session) else { return };
+        let id = self.sessions[index].session.id().clone();
+        let waits = self.sea.manager.view(&id).is_some_and(|view| view.state == SessionState::Waiting);
+        assert_eq!(self.sea.manager.keep(&id).is_ok(), waits, "kept exactly while it waits");
     }
 
     fn is_here(&self, client: &ClientId) -> bool {
@@ -223,12 +272,13 @@ impl World {
             }
             (Some(index), Err(error)) => {
                 assert_eq!(error.code, Code::SessionEnded);
-                assert!(!self.sessions[index].session.is_live());
+                // That of a client that left may wait, or be another's by now.
+                assert!(!self.sessions[index].session.is_live() || !self.is_here(&self.clients[person].id));
                 self.clients[person].default = None;
             }
             (None, Ok(session)) => {
                 self.clients[person].default = Some(self.sessions.len());
-                self.made(person, session, OpenOptions::default());
+                self.made(person, session, OpenOptions::default(), true);
             }
             (None, Err(error)) => self.refusal(person, error.code),
         }
@@ -237,15 +287,16 @@ impl World {
     fn open(&mut self, client: usize, options: OpenOptions) {
         let Some(person) = choose(&self.clients, client) else { return };
         match self.sea.manager.open(&self.clients[person].id, options.clone()) {
-            Ok(session) => self.made(person, session, options),
+            Ok(session) => self.made(person, session, options, false),
             Err(error) => self.refusal(person, error.code),
         }
     }
 
-    fn made(&mut self, person: usize, session: Session, options: OpenOptions) {
-        let pid = self.clients[person].pid;
+    fn made(&mut self, person: usize, session: Session, options: OpenOptions, is_default: bool) {
+        let Person { pid, place, .. } = self.clients[person];
         assert!(self.is_here(&self.clients[person].id) && !self.stopped);
-        self.sessions.push(Made { session, options, pid, cursors: CursorFreed::default(), tabs: 0, devtools: 0 });
+        let cursors = CursorFreed::default();
+        self.sessions.push(Made { session, options, is_default, pid, place, cursors, tabs: 0, devtools: 0 });
     }
 
     fn present(&mut self, client: usize, session: usize) {
@@ -273,7 +324,11 @@ impl World {
         assert!(!self.is_here(&id), "{signal:?} ends the lease at once");
         for made in &self.sessions {
             let alone = !made.options.share && made.options.keep == Keep::Client;
-            assert!(!(alone && *made.session.client() == id && made.session.is_live()), "it goes with its client");
+            if alone && *made.session.client() == id && made.session.is_live() {
+                let view = self.sea.manager.view(made.session.id()).unwrap();
+                let waits = self.grace && made.pid > 0 && view.state == SessionState::Waiting;
+                assert!(waits, "it goes with its client, or waits for it");
+            }
         }
     }
 
@@ -289,8 +344,13 @@ impl World {
         self.turns(64);
         self.gaps += 1;
         let half_closed = self.clients.iter().any(|client| client.half_closed);
-        let far: Vec<_> =
-            self.sea.manager.list().into_iter().filter(|view| view.ends_in_s.is_some_and(|s| s > 5)).collect();
+        let far: Vec<_> = self
+            .sea
+            .manager
+            .list()
+            .into_iter()
+            .filter(|view| view.ends_in_s.or(view.waiting_s).is_some_and(|s| s > 5))
+            .collect();
         self.runtime.block_on(tokio::time::advance(Duration::from_secs(s)));
         self.turns(64);
         for view in far.into_iter().filter(|_| !half_closed) {
@@ -367,6 +427,8 @@ impl World {
 
     /// What must hold at any moment.
     pub(super) fn check(&self) {
+        // Outside the runtime the clock would be the real one.
+        let _inside = self.runtime.enter();
         let manager = &self.sea.manager;
         let (list, clients, leftovers) = (manager.list(), manager.clients(), manager.leftovers());
         let is_listed = |id: &SessionId| list.iter().any(|view| view.id == *id);
@@ -377,7 +439,10 @@ impl World {
         for view in list.iter().filter(|view| view.state != SessionState::Closing) {
             let made = self.sessions.iter().find(|made| *made.session.id() == view.id).unwrap();
             let owned = clients.iter().any(|client| client.id == view.client.id);
-            assert!(owned || made.options.keep == Keep::Ttl, "a session without owner");
+            let waits = view.state == SessionState::Waiting;
+            assert!(owned != waits || made.options.keep == Keep::Ttl, "owned, or waiting, or told to outlive");
+            assert!(!waits || self.grace, "nothing waits without a grace");
+            assert!(view.waiting_s.is_none_or(|s| waits && s <= GRACE.as_secs()), "the countdown is the grace");
         }
         // No context without session, no cursor without session, but for what is written down.
         for id in self.sea.browser.contexts() {
