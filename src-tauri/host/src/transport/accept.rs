@@ -7,6 +7,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     connection::{self, Shared},
+    fd,
     unix::Listener,
 };
 use crate::{paths::Environment, tools::call::ToolHost};
@@ -26,7 +27,8 @@ pub(crate) struct McpServer {
 
 impl McpServer {
     /// Takes connections from now on.
-    pub(crate) fn start(listener: Listener, host: Arc<ToolHost>) -> Self {
+    pub(crate) fn start(mut listener: Listener, host: Arc<ToolHost>) -> Self {
+        fd::raise_limit();
         let home = Environment::current().home().ok();
         let stop = host.stopping.clone();
         let closed = stop.child_token();

@@ -87,6 +87,15 @@ pub(super) async fn serve(stream: UnixStream, pid: Option<u32>, shared: Shared) 
             return drop(told);
         }
     };
+    if let Some(hello) = hello.as_ref().filter(|hello| hello.version != env!("CARGO_PKG_VERSION")) {
+        // What passes between them is MCP, which both speak: no reason to refuse anybody.
+        let bridge = sessions::clean_text(&hello.version, 32);
+        tracing::info!(
+            bridge,
+            host = env!("CARGO_PKG_VERSION"),
+            "a bridge of another version; restart Ebb to update it"
+        );
+    }
     if hello.as_ref().is_some_and(|hello| hello.again) {
         manager.default_lost(&client);
     }
@@ -146,6 +155,13 @@ where
     }
 }
 
+/// The end of a process behind a connection.
+struct Exit {
+    kind: ExitKind,
+    /// Whether it only started the next one.
+    launcher: bool,
+}
+
 /// What is known about one client's presence, and whom to tell.
 struct Presence {
     manager: SessionManager,
@@ -178,7 +194,11 @@ impl Presence {
                     break None;
                 }
                 Some(exit) = exits.join_next(), if !exits.is_empty() => {
-                    self.signal(Signal::ProcessExited { killed: exit.is_ok_and(|exit| is_death(exit, ended)) });
+                    let Ok(Exit { kind, launcher }) = exit else { continue };
+                    if launcher && kind.let_go() {
+                        continue;
+                    }
+                    self.signal(Signal::ProcessExited { killed: is_death(kind, ended) });
                     break None;
                 }
                 () = &mut gone => break None,
@@ -226,17 +246,20 @@ impl Presence {
     }
 
     /// A watch on each process whose end is the client's end.
-    fn watch(&self) -> (Vec<Arc<ProcessWatch>>, JoinSet<ExitKind>) {
+    fn watch(&self) -> (Vec<Arc<ProcessWatch>>, JoinSet<Exit>) {
         let (mut watches, mut exits) = (Vec::new(), JoinSet::new());
-        for key in self.watched.iter().copied() {
+        let last = self.watched.len().saturating_sub(1);
+        for (at, key) in self.watched.iter().copied().enumerate() {
+            let launcher = at > 0 && at < last;
             match ProcessWatch::open(key.pid, key.start_time) {
                 Ok(watch) => {
                     let watch = Arc::new(watch);
                     watches.push(Arc::clone(&watch));
-                    exits.spawn(async move { watch.exited().await });
+                    exits.spawn(async move { Exit { kind: watch.exited().await, launcher } });
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                    exits.spawn(std::future::ready(proc::exited(key).unwrap_or(ExitKind::Gone)));
+                    let kind = proc::exited(key).unwrap_or(ExitKind::Gone);
+                    exits.spawn(std::future::ready(Exit { kind, launcher }));
                 }
                 // Then the stream itself and the clock have to do.
                 Err(error) => tracing::warn!(%error, pid = key.pid, "a client's process cannot be watched"),

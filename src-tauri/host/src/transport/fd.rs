@@ -12,6 +12,20 @@ pub(super) fn wait_on(fd: OwnedFd, interest: Interest) -> io::Result<AsyncFd<Own
     unsafe { AsyncFd::register_with_interest(fd, interest) }.map_err(Into::into)
 }
 
+/// Lets this process hold as many descriptors as a full house of clients needs: three each, and the usual
+/// limit is 1,024 for everything. Never less than before.
+pub(super) fn raise_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    const WANTED: u64 = 16 * 1024;
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = limit.maximum.map_or(WANTED, |maximum| maximum.min(WANTED));
+    if limit.current.is_some_and(|current| current < wanted)
+        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), ..limit })
+    {
+        tracing::warn!(%error, "the limit of open files cannot be raised");
+    }
+}
+
 /// What `PIDFD_GET_INFO` tells (`struct pidfd_info` of linux/pidfd.h, its first version).
 #[cfg(target_os = "linux")]
 #[repr(C)]

@@ -69,6 +69,8 @@ const LAUNCHERS: [&str; 48] = [
 /// Scripts of `node` that are package runners.
 const NODE_LAUNCHERS: [&str; 10] =
     ["npm", "npm-cli.js", "npx", "npx-cli.js", "pnpm", "pnpm.cjs", "pnpx", "yarn", "yarn.js", "corepack"];
+/// Interpreters that packages of Ebb for other ecosystems may start it through.
+const INTERPRETERS: [&str; 5] = ["node", "nodejs", "bun", "deno", "python"];
 /// What adopts orphans. The kernel does not say who is a subreaper; these are the ones there are.
 const REAPERS: [&str; 9] =
     ["systemd", "init", "launchd", "tini", "docker-init", "catatonit", "conmon", "s6-svscan", "runit"];
@@ -76,7 +78,8 @@ const REAPERS: [&str; 9] =
 /// What stands behind a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientProcess {
-    /// Whose end is the client's end: the client itself first, the peer of the socket last. Never empty.
+    /// Whose end is the client's end: the client itself first, the peer of the socket last, launchers
+    /// between them. Never empty.
     pub watched: Vec<ProcessKey>,
     /// The client, for people.
     pub top: ProcessView,
@@ -168,10 +171,15 @@ fn launches(comm: &str, exe: Option<&str>, arguments: &[String]) -> bool {
     if LAUNCHERS.contains(&first.as_str()) || exe.is_some_and(|exe| LAUNCHERS.contains(&plain(exe).as_str())) {
         return true;
     }
-    let is_node = exe.is_some_and(|exe| matches!(plain(exe).as_str(), "node" | "nodejs" | "bun"));
+    let interpreter = exe.map(plain).unwrap_or_default();
+    // `python3.12` and the like.
+    let interpreter = interpreter.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
     let script = arguments.iter().skip(1).find(|argument| !argument.starts_with('-'));
     let script = script.and_then(|script| Path::new(script).file_name()).map(|name| name.to_string_lossy());
-    is_node && script.is_some_and(|script| NODE_LAUNCHERS.contains(&script.as_ref()))
+    let Some(script) = script.filter(|_| INTERPRETERS.contains(&interpreter)) else { return false };
+    // A package's own little program, such as `node_modules/.bin/ebb`.
+    let is_ours = script == "ebb" || Path::new(script.as_ref()).file_stem().is_some_and(|stem| stem == "ebb");
+    is_ours || NODE_LAUNCHERS.contains(&script.as_ref())
 }
 
 /// Whether this process is `ebb connect`, by its executable and first argument.
@@ -232,6 +240,10 @@ mod tests {
         assert!(launches_with("MainThread", "node", &["node", "--no-warnings", "/x/npm-cli.js", "exec"]));
         assert!(launches_with("npm exec ebb co", "node", &["npm exec ebb connect"]));
         assert!(launches_with("cmd.exe", "cmd.exe", &["cmd.exe", "/c", "npx"]));
+        assert!(launches_with("MainThread", "node", &["node", "/x/node_modules/.bin/ebb", "connect"]));
+        assert!(launches_with("ebb", "python3.12", &["/venv/bin/python3", "/venv/bin/ebb", "connect"]));
+        assert!(launches_with("node", "node", &["node", "/x/ebb.mjs", "connect"]));
+        assert!(!launches_with("node", "node", &["node", "/x/ebbtide.js"]));
         assert!(!launches_with("node", "node", &["node", "/home/me/agent.js"]));
         assert!(!launches_with("claude", "2.1.232", &["claude"]));
         assert!(!launches_with("codex", "codex", &["codex"]));

@@ -42,6 +42,13 @@ impl ExitKind {
         !matches!(self, Self::Exited(_))
     }
 
+    /// Whether a launcher that ended so has done its work: it started us and left us to ourselves, as
+    /// `setsid --fork` does. One that waits for us cannot end well before us.
+    #[must_use]
+    pub const fn let_go(self) -> bool {
+        matches!(self, Self::Exited(0))
+    }
+
     /// From the status that `wait` would give.
     pub(super) const fn from_status(status: i32) -> Self {
         match status & 0x7f {

@@ -1,7 +1,7 @@
 //! Local sockets: bound so that nobody else can connect, and every peer checked all the same.
 
 use std::{
-    os::unix::fs::{FileTypeExt, MetadataExt},
+    os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -14,6 +14,8 @@ use crate::paths::HostLock;
 /// As many connections may wait to be accepted; a hundred clients can start in one second.
 #[cfg(target_os = "linux")]
 const BACKLOG: i32 = 1024;
+/// How often to look whether the socket is still where clients find it.
+const LOOK: Duration = Duration::from_secs(5);
 /// After an error of the system (no file descriptors left), so that it is not asked in a busy loop.
 const BREATH: Duration = Duration::from_millis(50);
 
@@ -43,6 +45,8 @@ pub struct Listener {
     /// Device and inode of our file: what is at the path later may be somebody else's.
     file: (u64, u64),
     uid: u32,
+    /// Whether something else stands at the path, and this was said.
+    displaced: bool,
 }
 
 impl Listener {
@@ -55,15 +59,20 @@ impl Listener {
             Error::new(Code::Internal, format!("cannot listen at {}: {error}", path.display()))
                 .next("check the folder's owner and permissions, or choose another place with --socket")
         };
-        let inner = bind_closed(path).map_err(failed)?;
-        let metadata = std::fs::symlink_metadata(path).map_err(failed)?;
-        Ok(Self { inner, path: path.to_path_buf(), file: (metadata.dev(), metadata.ino()), uid })
+        let (inner, file) = listen_at(path).map_err(failed)?;
+        Ok(Self { inner, path: path.to_path_buf(), file, uid, displaced: false })
     }
 
     /// The next connection of this user; others are dropped. Errors of the system are logged and waited out.
-    pub async fn accept(&self) -> (UnixStream, Peer) {
+    /// A socket that somebody removed meanwhile is made anew.
+    pub async fn accept(&mut self) -> (UnixStream, Peer) {
         loop {
-            let accepted = match self.inner.accept().await {
+            let next = tokio::time::timeout(LOOK, self.inner.accept());
+            let Ok(accepted) = next.await else {
+                self.restore();
+                continue;
+            };
+            let accepted = match accepted {
                 Ok((stream, _)) => Peer::of(&stream).map(|peer| (stream, peer)),
                 Err(error) => Err(error),
             };
@@ -76,6 +85,34 @@ impl Listener {
                 }
             }
         }
+    }
+
+    /// Listens again where a cleaner of temporary files took the socket away: without it nobody finds this
+    /// host, and no other can start. What somebody else put there is left alone.
+    fn restore(&mut self) {
+        match std::fs::symlink_metadata(&self.path) {
+            Ok(metadata) if (metadata.dev(), metadata.ino()) == self.file => self.displaced = false,
+            Ok(_) => {
+                if !std::mem::replace(&mut self.displaced, true) {
+                    tracing::warn!(path = %self.path.display(), "something else is where clients look for this host");
+                }
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => match self.listen_again() {
+                Ok(()) => tracing::warn!(path = %self.path.display(), "somebody removed the socket; it is there again"),
+                Err(error) => {
+                    tracing::warn!(%error, path = %self.path.display(), "somebody removed the socket");
+                }
+            },
+            Err(error) => tracing::debug!(%error, path = %self.path.display(), "cannot look at the socket"),
+        }
+    }
+
+    fn listen_again(&mut self) -> std::io::Result<()> {
+        if let Some(folder) = self.path.parent() {
+            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        }
+        (self.inner, self.file) = listen_at(&self.path)?;
+        Ok(())
     }
 
     /// Where it listens.
@@ -94,6 +131,13 @@ impl Drop for Listener {
             tracing::debug!(%error, path = %self.path.display(), "cannot remove the socket");
         }
     }
+}
+
+/// A listening socket at `path`, with its device and inode.
+fn listen_at(path: &Path) -> std::io::Result<(UnixListener, (u64, u64))> {
+    let inner = bind_closed(path)?;
+    let metadata = std::fs::symlink_metadata(path)?;
+    Ok((inner, (metadata.dev(), metadata.ino())))
 }
 
 /// Removes the socket that an earlier host left at `path`; refuses to touch anything else.
@@ -157,7 +201,7 @@ mod tests {
     #[tokio::test]
     async fn a_client_is_accepted_and_known() {
         let (_folder, path, lock) = place();
-        let listener = Listener::bind(&path, &lock).unwrap();
+        let mut listener = Listener::bind(&path, &lock).unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         let mut client = UnixStream::connect(&path).await.unwrap();
         let (mut stream, peer) = listener.accept().await;
@@ -174,9 +218,33 @@ mod tests {
         let (_folder, path, lock) = place();
         drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
         assert!(path.exists());
-        let listener = Listener::bind(&path, &lock).unwrap();
+        let mut listener = Listener::bind(&path, &lock).unwrap();
         UnixStream::connect(&path).await.unwrap();
         listener.accept().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_socket_that_somebody_removed_comes_back_and_a_strangers_stays() {
+        let (folder, _, lock) = place();
+        let path = folder.path().join("run/x.sock");
+        std::fs::create_dir(folder.path().join("run")).unwrap();
+        let mut listener = Listener::bind(&path, &lock).unwrap();
+        std::fs::remove_dir_all(folder.path().join("run")).unwrap();
+        let client = async {
+            while !path.exists() {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            UnixStream::connect(&path).await.unwrap()
+        };
+        let (_, _client) = tokio::join!(listener.accept(), client);
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(std::fs::metadata(folder.path().join("run")).unwrap().permissions().mode() & 0o777, 0o700);
+
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, "precious").unwrap();
+        assert!(tokio::time::timeout(4 * LOOK, listener.accept()).await.is_err());
+        drop(listener);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
     }
 
     #[tokio::test]

@@ -20,6 +20,20 @@ enum Handle {
     Poll,
 }
 
+/// How the process behind `pidfd` ended or is ending; none while it lives.
+#[cfg(target_os = "linux")]
+pub(super) fn how(key: ProcessKey, pidfd: &impl std::os::fd::AsRawFd) -> Option<ExitKind> {
+    let kind = proc::exited(key)?;
+    let remembered = || super::fd::exit_status(pidfd).map(ExitKind::from_status);
+    Some(if kind == ExitKind::Gone { remembered().unwrap_or(kind) } else { kind })
+}
+
+/// The same where the system has no such handles.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn how(key: ProcessKey, _handle: &impl Sized) -> Option<ExitKind> {
+    proc::exited(key)
+}
+
 /// How often to look where there is no handle to wait on.
 const POLL: Duration = Duration::from_millis(250);
 
@@ -46,12 +60,11 @@ impl ProcessWatch {
     /// remembers.
     #[must_use]
     pub fn how(&self) -> Option<ExitKind> {
-        let kind = proc::exited(self.key)?;
-        #[cfg(target_os = "linux")]
-        if let (ExitKind::Gone, Handle::Pidfd(fd)) = (kind, &self.handle) {
-            return Some(super::fd::exit_status(fd).map_or(kind, ExitKind::from_status));
+        match &self.handle {
+            #[cfg(target_os = "linux")]
+            Handle::Pidfd(fd) => how(self.key, fd),
+            Handle::Poll => proc::exited(self.key),
         }
-        Some(kind)
     }
 
     /// Returns once the process has ended; at once when it had before. Can be called again.

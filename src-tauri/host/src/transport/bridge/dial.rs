@@ -38,8 +38,19 @@ pub(super) enum NoHost {
     Failed(Error),
 }
 
-/// Connects, starting a host where `start` says so.
-pub(super) fn dial(options: &PathOptions, may_start: bool, watch: &Watch) -> Result<Host, NoHost> {
+/// What to do where no host is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Absent {
+    /// Start one.
+    Start,
+    /// Wait for the one that somebody else starts.
+    Wait,
+    /// Say so.
+    Fail,
+}
+
+/// Connects to the host, where there is one in the end.
+pub(super) fn dial(options: &PathOptions, absent: Absent, watch: &Watch) -> Result<Host, NoHost> {
     let end = Instant::now() + PATIENCE;
     let mut pause = FIRST_PAUSE;
     let mut started = false;
@@ -51,11 +62,11 @@ pub(super) fn dial(options: &PathOptions, may_start: bool, watch: &Watch) -> Res
             Err(Refused::Absent) => {}
             Err(Refused::For(error)) => return Err(NoHost::Failed(error)),
         }
-        if !may_start {
+        if absent == Absent::Fail || (absent == Absent::Wait && Instant::now() >= end) {
             let message = format!("no Ebb is running at {}", paths.mcp_sock.display());
             return Err(NoHost::Failed(Error::new(Code::ShuttingDown, message).next("start it with `ebb serve`")));
         }
-        if !started {
+        if absent == Absent::Start && !started {
             started = true;
             start::host(options, &Environment::current(), watch.client).map_err(NoHost::Failed)?;
         }

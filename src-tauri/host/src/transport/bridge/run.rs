@@ -8,7 +8,7 @@ use std::{
 use ebb_core::{Code, Error};
 
 use super::{
-    dial::{Host, NoHost, dial},
+    dial::{Absent, Host, NoHost, dial},
     pump::{Pump, Stop},
     queue::{Moved, Queue},
     scan::Scanner,
@@ -16,7 +16,7 @@ use super::{
     watch::Watch,
 };
 use crate::{
-    paths::{self, PathOptions},
+    paths::{self, Endpoint, PathOptions},
     transport::{hello::Hello, proc},
 };
 
@@ -55,16 +55,21 @@ const GOODBYE: Duration = Duration::from_secs(2);
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long a host that quits may take from the first closed connection to the end of its socket.
 const FAREWELL: Duration = Duration::from_secs(5);
-/// A host that dies this often within `RESTART_SPAN` is not started again.
-const MAX_RESTARTS: usize = 3;
-const RESTART_SPAN: Duration = Duration::from_mins(1);
+/// Hosts that died within `SPAN` without having been of any use: from the first number on the next one has to
+/// wait, at the second there is none.
+const USELESS: usize = 3;
+const TOO_USELESS: usize = 12;
+const SPAN: Duration = Duration::from_mins(1);
+/// How much longer the wait gets with each of them.
+const BREATH: Duration = Duration::from_millis(500);
 
 /// Bridges the standard streams onto the host until one side is done.
 #[must_use]
 pub fn run(options: &Options) -> Ending {
     let Some(watch) = Watch::ancestors() else { return Ending::ClientGone };
     let mut pump = Pump::default();
-    let mut host = match dial(&options.paths, options.start, &watch) {
+    let absent = if options.start { Absent::Start } else { Absent::Fail };
+    let mut host = match dial(&options.paths, absent, &watch) {
         Ok(host) => host,
         Err(none) => return none.into(),
     };
@@ -78,7 +83,8 @@ pub fn run(options: &Options) -> Ending {
             Stop::HostGone => {}
         }
         pump.up.clear();
-        let farewell = farewell(&host, &watch);
+        let farewell = farewell(&host, &watch, pump.input_ended);
+        let was_of_use = pump.tracker.was_of_use();
         let reason = match farewell {
             Farewell::Quit => QUIT,
             Farewell::Died => DIED,
@@ -88,13 +94,23 @@ pub fn run(options: &Options) -> Ending {
         pump.down.push(&answers);
         // At once: finding the next host can take seconds.
         pump.finish(&watch, GOODBYE);
-        if farewell != Farewell::Died {
-            return if farewell == Farewell::Quit { Ending::HostQuit } else { failed(CLOSED, "connect again") };
+        match farewell {
+            Farewell::Died => {}
+            Farewell::Quit => return Ending::HostQuit,
+            // The client had said everything; what it still waited for never ends by itself.
+            Farewell::Closed if pump.input_ended => return Ending::Done,
+            Farewell::Closed => return failed(CLOSED, "connect again"),
         }
-        deaths.retain(|death| death.elapsed() < RESTART_SPAN);
-        deaths.push(Instant::now());
-        if pump.input_ended || deaths.len() > MAX_RESTARTS {
+        deaths.retain(|death| death.elapsed() < SPAN);
+        if !was_of_use {
+            deaths.push(Instant::now());
+        }
+        if pump.input_ended || deaths.len() >= TOO_USELESS {
             return failed("the connection to Ebb was lost", "see `ebb status` and `ebb doctor`");
+        }
+        let wait = BREATH * u32::try_from(deaths.len().saturating_sub(USELESS)).unwrap_or(u32::MAX);
+        if !wait.is_zero() && !watch.pause(wait) {
+            return Ending::ClientGone;
         }
         host = match again(options, &watch, &mut pump, &host) {
             Ok(host) => host,
@@ -110,7 +126,8 @@ fn again(options: &Options, watch: &Watch, pump: &mut Pump, last: &Host) -> Resu
     };
     let end = Instant::now() + HANDSHAKE;
     loop {
-        let host = dial(&options.paths, options.start, watch)?;
+        let absent = if options.start { Absent::Start } else { Absent::Wait };
+        let host = dial(&options.paths, absent, watch)?;
         pump.up.clear();
         pump.up.push(&hello(options, watch, has_lost));
         pump.up.push(&initialize);
@@ -205,21 +222,24 @@ enum Farewell {
 }
 
 /// Tells an orderly end from a crash: a host that quits takes its socket away, a crash leaves it there.
-/// Connections may end a moment before either can be seen.
-fn farewell(host: &Host, watch: &Watch) -> Farewell {
+/// Connections may end a moment before either can be seen. `expected`: the client is done, and a host that
+/// closes the connection then does what it should.
+fn farewell(host: &Host, watch: &Watch, expected: bool) -> Farewell {
     let end = Instant::now() + FAREWELL;
     loop {
         let is_there = std::fs::symlink_metadata(&host.paths.mcp_sock).is_ok();
         let owner = paths::recorded(&host.paths.lock).map(|key| key.pid);
+        let dead = host.pid.and_then(proc::stat).is_none_or(|stat| stat.exit().is_some());
         // Another owner is replacing a dead one's socket at this moment.
         if !is_there && (owner.is_none() || owner == host.pid) {
-            return Farewell::Quit;
+            // Somebody may have removed the socket of a host that died then. Its other file tells.
+            let left = || Endpoint::read(&host.paths.endpoint_file).map(|endpoint| endpoint.pid);
+            return if dead && host.pid.is_some() && left() == host.pid { Farewell::Died } else { Farewell::Quit };
         }
-        let dead = host.pid.and_then(proc::stat).is_none_or(|stat| stat.exit().is_some());
         if dead || (owner.is_some() && owner != host.pid) {
             return Farewell::Died;
         }
-        if Instant::now() > end || !watch.pause(Duration::from_millis(10)) {
+        if expected || Instant::now() > end || !watch.pause(Duration::from_millis(10)) {
             return Farewell::Closed;
         }
     }

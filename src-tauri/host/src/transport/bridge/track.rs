@@ -28,6 +28,8 @@ pub(super) struct Tracker {
     called: bool,
     /// Whether the client lost a session with the last host and does not know it.
     lost: bool,
+    /// Whether this host answered anything that the client asked.
+    answered: bool,
 }
 
 #[derive(Debug)]
@@ -86,10 +88,10 @@ impl Tracker {
 
     /// Notes what the host sent.
     pub(super) fn down(&mut self, bytes: &[u8]) {
-        let Self { down, in_flight, initialize, .. } = self;
+        let Self { down, in_flight, initialize, answered, .. } = self;
         down.feed(bytes, |head| {
             let Some(id) = head.id.filter(|_| head.answer) else { return };
-            in_flight.remove(&id);
+            *answered |= in_flight.remove(&id);
             if let Some(initialize) = initialize.as_mut().filter(|initialize| initialize.id == id) {
                 initialize.answered = true;
             }
@@ -99,6 +101,14 @@ impl Tracker {
     /// Whether an answer is outstanding.
     pub(super) fn waits(&self) -> bool {
         !self.in_flight.is_empty()
+    }
+
+    /// Whether the host that is gone had anything to do for the client: one that dies of a call is not
+    /// one that dies by itself. Asked before [`Self::host_is_gone`], once for each host.
+    pub(super) fn was_of_use(&mut self) -> bool {
+        let pending = self.initialize.as_ref().filter(|initialize| !initialize.answered);
+        let calls = self.in_flight.iter().any(|id| pending.is_none_or(|initialize| initialize.id != *id));
+        std::mem::take(&mut self.answered) || calls
     }
 
     /// Forgets the host: the answers that its calls get now, each a line.
@@ -183,6 +193,21 @@ mod tests {
         // The rest of that line completes it.
         tracker.up(b"\":1,\"id\":5,\"method\":\"x\"}\n");
         assert!(tracker.waits());
+    }
+
+    #[test]
+    fn a_host_that_dies_by_itself_again_and_again_was_of_no_use() {
+        let mut tracker = Tracker::default();
+        tracker.up(INITIALIZE);
+        assert!(!tracker.was_of_use(), "it did not even answer the handshake");
+        tracker.down(&answer(0));
+        assert!(tracker.was_of_use());
+        drop(tracker.host_is_gone("gone"));
+        assert!(!tracker.was_of_use());
+        tracker.up(&call(1));
+        assert!(tracker.was_of_use(), "it may have died of the call");
+        drop(tracker.host_is_gone("gone"));
+        assert!(!tracker.was_of_use());
     }
 
     #[test]

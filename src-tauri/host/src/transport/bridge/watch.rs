@@ -1,6 +1,7 @@
 //! Who has to be there for the bridge to have a purpose.
 
 use std::{
+    cell::Cell,
     os::fd::{BorrowedFd, OwnedFd},
     time::Duration,
 };
@@ -10,35 +11,61 @@ use rustix::{
     io::Errno,
 };
 
-use crate::transport::{peer, proc, proc::ProcessKey};
+use crate::transport::{
+    peer,
+    proc::{self, ExitKind, ProcessKey},
+    watch::how,
+};
 
 /// The processes above the bridge up to its client, and where its answers go.
 #[derive(Debug)]
 pub(super) struct Watch {
-    /// Readable once the process has ended.
-    pidfds: Vec<OwnedFd>,
+    ancestors: Vec<Ancestor>,
     /// The client itself: the last of the chain.
     pub(super) client: Option<ProcessKey>,
     /// Whether the system has no such handles: the parent is looked at from time to time.
     parent: Option<u32>,
 }
 
+/// One of the processes above.
+#[derive(Debug)]
+struct Ancestor {
+    key: ProcessKey,
+    /// Readable once it has ended.
+    pidfd: OwnedFd,
+    /// Whether it only started the next one.
+    launcher: bool,
+    /// Set once it is known to have let go of us, and of no interest any more.
+    let_go: Cell<bool>,
+}
+
+impl Ancestor {
+    /// It ended: whether that was no more than a launcher that had done its work.
+    fn has_let_go(&self) -> bool {
+        let let_go = self.launcher && how(self.key, &self.pidfd).is_some_and(ExitKind::let_go);
+        self.let_go.set(let_go);
+        let_go
+    }
+}
+
 /// Where processes cannot be waited on, how often to look.
 const LOOK: Duration = Duration::from_secs(1);
 
 impl Watch {
-    /// Watches everybody who started this bridge; `None` when one of them is gone already.
+    /// Watches everybody who started this bridge; `None` when the client is gone already. A launcher that
+    /// is gone just now let go of us: where it was ended together with its client, the client is gone too.
     pub(super) fn ancestors() -> Option<Self> {
         let keys = peer::ancestors_to_watch();
-        let mut watch = Self { pidfds: Vec::new(), client: keys.last().copied(), parent: None };
-        for key in &keys {
-            match open(*key) {
-                Ok(fd) => watch.pidfds.push(fd),
-                Err(Errno::SRCH) => return None,
+        let mut watch = Self { ancestors: Vec::new(), client: keys.last().copied(), parent: None };
+        for key in keys.iter().copied() {
+            let launcher = watch.client != Some(key);
+            match open(key) {
+                Ok(pidfd) if proc::lives(key) => {
+                    watch.ancestors.push(Ancestor { key, pidfd, launcher, let_go: Cell::new(false) });
+                }
+                Ok(_) | Err(Errno::SRCH) if launcher => {}
+                Ok(_) | Err(Errno::SRCH) => return None,
                 Err(_) => watch.parent = parent(),
-            }
-            if !proc::lives(*key) {
-                return None;
             }
         }
         if !cfg!(target_os = "linux") {
@@ -49,12 +76,19 @@ impl Watch {
 
     /// Adds what to poll: nothing has to be readable, only gone.
     pub(super) fn add<'fd>(&'fd self, set: &mut Vec<PollFd<'fd>>) {
-        set.extend(self.pidfds.iter().map(|fd| PollFd::new(fd, PollFlags::IN)));
+        set.extend(self.watched().map(|ancestor| PollFd::new(&ancestor.pidfd, PollFlags::IN)));
     }
 
     /// Whether one of the polled is gone. `polled` is what [`Self::add`] added.
     pub(super) fn gone(&self, polled: &[PollFd<'_>]) -> bool {
-        polled.iter().any(|fd| !fd.revents().is_empty()) || (self.parent.is_some() && self.parent != parent())
+        // Collected first: looking changes who is watched.
+        let watched: Vec<&Ancestor> = self.watched().collect();
+        let mut ended = watched.iter().zip(polled).filter(|(_, fd)| !fd.revents().is_empty());
+        ended.any(|(ancestor, _)| !ancestor.has_let_go()) || (self.parent.is_some() && self.parent != parent())
+    }
+
+    fn watched(&self) -> impl Iterator<Item = &Ancestor> {
+        self.ancestors.iter().filter(|ancestor| !ancestor.let_go.get())
     }
 
     /// How long a poll may take so that nobody's end is missed.

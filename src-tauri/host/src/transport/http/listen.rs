@@ -40,7 +40,7 @@ pub(super) struct Finder;
 
 impl Source {
     /// The next connection of this user. Connections of others are dropped before a byte is read.
-    pub(super) async fn accept(&self, home: Option<&PathBuf>) -> (Connection, Caller) {
+    pub(super) async fn accept(&mut self, home: Option<&PathBuf>) -> (Connection, Caller) {
         loop {
             match self {
                 Self::Unix(listener) => {

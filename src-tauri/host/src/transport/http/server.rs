@@ -97,7 +97,7 @@ impl HttpServer {
         Ok(server)
     }
 
-    fn run(&self, source: Source, router: Router, home: Option<PathBuf>) {
+    fn run(&self, mut source: Source, router: Router, home: Option<PathBuf>) {
         let (stop, tasks) = (self.stop.clone(), self.tasks.clone());
         let places = Arc::new(Semaphore::new(CONNECTIONS));
         self.tasks.spawn(async move {
