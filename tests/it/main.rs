@@ -22,20 +22,28 @@ mod disconnects;
 mod endpoint;
 /// A browser is killed while it starts, works or idles; a page or a helper of it dies, freezes, spins or eats memory.
 mod faults;
+/// Clients that come back.
+mod grace;
 /// The host is killed: guardian and start-up reaping.
 mod guard;
 /// The harness itself: it sees what it must see, or every other test here proves nothing.
 mod harness;
+/// The host dies, quits or changes under a living bridge.
+mod hosts;
 /// Clients over HTTP, in both eras of the protocol: how they go, how long they stay, what they are told.
 mod http;
 /// What is refused at the HTTP port.
 mod http_door;
+/// Nobody calls, or at the last moment; sessions that outlive their client or have several.
+mod idle;
 /// What sessions hold: the figures against the processes, the last measurement, the budget.
 mod memory;
 /// Two ends of one session at the same moment.
 mod races;
 /// The two promises all others rest on: nothing of a gone client can be read, and nobody else loses anything.
 mod seed;
+/// Wall clocks that jump and machines that sleep.
+mod sleep;
 /// Each page of `fixtures/snapshot` against its expected text, through a real call.
 mod snapshots;
 /// Random kills, freezes and restarts of everything, until nothing is left.
@@ -50,9 +58,15 @@ mod stores_redis;
 mod stores_sqlite;
 /// The suite of all cursor stores, for SQLite and for a real Redis.
 mod stores_suite;
+/// Limits, and many at once.
+mod storms;
 /// What an agent does on an ordinary day: look, page, click, type, answer dialogs, upload, open sessions.
 mod story;
 /// Who ended a session, and what its client is told.
 mod story_ends;
+/// Streams that end by halves, or never begin.
+mod streams;
 /// Sessions with a window: a second, full browser beside the headless one, and both go as they came.
 mod windows;
+/// Wrappers, held pipes and frozen processes between a client and its session.
+mod wrappers;

@@ -69,6 +69,12 @@ pub struct AgentOptions {
     pub bridge: Option<Vec<String>>,
     /// Where MCP is over HTTP, and the token.
     pub http: Option<(std::net::SocketAddr, String)>,
+    /// What it starts instead of `ebb`, with the arguments that come before `ebb` and those of `ebb`.
+    pub wrapper: Option<(PathBuf, Vec<String>)>,
+    /// What starts the client itself, with the arguments that come before the client and its own.
+    pub parent: Option<(PathBuf, Vec<String>)>,
+    /// Further words for the client (see `ebb-test-client`).
+    pub words: Vec<String>,
 }
 
 /// A client process. Dropping it kills it.
@@ -100,7 +106,14 @@ impl Agent {
     /// Starts a client; whoever needs its handshake calls [`Agent::shake_hands`].
     #[must_use]
     pub fn spawn(place: &Place, socket: &Path, via: Via, name: &str, options: &AgentOptions) -> Self {
-        let mut command = place.command("ebb-test-client");
+        let mut command = match &options.parent {
+            Some((program, before)) => {
+                let mut command = place.run(program);
+                command.args(before).arg(bin("ebb-test-client"));
+                command
+            }
+            None => place.command("ebb-test-client"),
+        };
         if let Some(environment) = &options.environment {
             command.env_clear().envs(environment.iter().map(|(name, value)| (name, value)));
         }
@@ -111,12 +124,18 @@ impl Agent {
         if options.silent {
             command.arg("--silent");
         }
+        command.args(&options.words);
         match via {
             Via::Socket => {
                 command.arg("--socket").arg(socket);
             }
             Via::Bridge => {
-                command.arg("--bridge").arg(bin("ebb")).arg("--");
+                match &options.wrapper {
+                    Some((program, before)) => {
+                        command.arg("--bridge").arg(program).arg("--").args(before).arg(bin("ebb"))
+                    }
+                    None => command.arg("--bridge").arg(bin("ebb")).arg("--"),
+                };
                 match &options.bridge {
                     Some(arguments) => command.args(arguments),
                     None => command.arg("connect").arg("--socket").arg(socket).arg("--no-start"),
@@ -167,7 +186,12 @@ impl Agent {
         let pid = self.pid();
         wait_for("the bridge runs", Duration::from_secs(10), || {
             let below = procs::below(pid);
-            let bridge = below.iter().find(|process| process.command.contains(" connect"));
+            // Wrappers name what they start too: the bridge is the one whose program it is.
+            let is_bridge = |process: &&procs::Process| {
+                process.command.split(' ').next().is_some_and(|program| program.ends_with("/ebb"))
+                    && process.command.contains(" connect")
+            };
+            let bridge = below.iter().find(is_bridge);
             bridge.map(|process| process.pid).ok_or_else(|| procs::brief(&below))
         })
     }
@@ -180,6 +204,23 @@ impl Agent {
     /// Says that nothing more comes, and still reads.
     pub fn half_close(&mut self) {
         self.script(&json!({"do": "half_close"}));
+    }
+
+    /// Waits for a message that answers nothing of [`Calls`], by its id.
+    pub fn raw_answer(&mut self, id: u64, deadline: Duration) -> Result<Value, String> {
+        self.message(id, deadline)
+    }
+
+    /// Waits for something that the client says by itself (see `ebb-test-client`).
+    pub fn said(&mut self, what: &str, deadline: Duration) -> Value {
+        let end = Instant::now() + deadline;
+        loop {
+            let message = self.said.recv_timeout(end.saturating_duration_since(Instant::now()));
+            let message = message.unwrap_or_else(|error| panic!("{}: no {what}: {error}", self.name));
+            if let Some(said) = message.get(what) {
+                return said.clone();
+            }
+        }
     }
 
     /// Closes the connection and lives on.

@@ -1,6 +1,11 @@
-//! `ebb-test-client (--socket PATH | --bridge EBB | --http ADDRESS --era ERA) --name NAME [--silent]
-//! [-- ARGUMENTS OF EBB]`: a client whose process a test can kill at any moment. `ERA` is `stream` (2025-11-25
-//! with its event stream), `quiet` (the same without) or `modern` (2026-07-28); the token is in `EBB_TOKEN`.
+//! `ebb-test-client (--socket PATH | --bridge EBB | --http ADDRESS --era ERA) --name NAME [--silent] [--hold]
+//! [--deaf-after N] [--fleet N] [--open URL] [-- ARGUMENTS OF EBB]`: a client whose process a test can kill at any
+//! moment. `ERA` is `stream` (2025-11-25 with its event stream), `quiet` (the same without) or `modern`
+//! (2026-07-28); the token is in `EBB_TOKEN`.
+//!
+//! `--hold`: a third process holds both ends of its connection, as a child that inherited them would.
+//! `--deaf-after`: after so many messages it closes the end that it reads from, and only that.
+//! `--fleet`: so many connections of this one process (see `client_fleet.rs`).
 //!
 //! Its standard input is a script of JSON lines: `{"id":1,"call":"browser_tabs","args":{...}}`, `{"raw":"..."}`
 //! (bytes as they are), `{"do":"initialized"}`, `{"do":"half_close"}`, `{"do":"close"}` (closes the connection
@@ -12,10 +17,16 @@
     reason = "a test client that cannot go on has nothing better to do"
 )]
 
+#[path = "client_fleet.rs"]
+mod fleet;
+
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{Shutdown, SocketAddr},
-    os::unix::net::UnixStream,
+    os::{
+        fd::{AsFd, BorrowedFd},
+        unix::net::UnixStream,
+    },
     process::{Command, Stdio},
     sync::{
         Arc, Mutex,
@@ -70,14 +81,25 @@ fn main() {
         let address = address.parse().expect("an address and a port");
         return over_http(&Web { address, era, name, session: Mutex::default() }.into());
     }
+    let hold = arguments.iter().any(|word| word == "--hold");
+    if let Some(count) = after("--fleet", 1) {
+        let socket = after("--socket", 1).expect("a fleet needs a socket");
+        return fleet::run(&socket, &name, count.parse().unwrap(), after("--open", 1).as_deref());
+    }
     let (mut up, down): (Up, Box<dyn Read + Send>) = if let Some(socket) = after("--socket", 1) {
         let stream = UnixStream::connect(socket).expect("the host listens");
+        if hold {
+            keep(stream.as_fd(), stream.as_fd());
+        }
         (Up::Socket(stream.try_clone().unwrap()), Box::new(stream))
     } else {
         let mut bridge = Command::new(after("--bridge", 1).expect("--socket PATH or --bridge EBB is given"));
         bridge.args(for_bridge);
         let mut bridge = bridge.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the bridge starts");
         let ends = (Up::Pipe(bridge.stdin.take()), bridge.stdout.take().unwrap());
+        if let (true, Up::Pipe(Some(up))) = (hold, &ends.0) {
+            keep(up.as_fd(), ends.1.as_fd());
+        }
         // The one who started it waits for it.
         thread::spawn(move || bridge.wait());
         (ends.0, Box::new(ends.1))
@@ -85,7 +107,8 @@ fn main() {
     let silent = arguments.iter().any(|word| word == "--silent");
     let (said, heard) = channel::<Value>();
     let reader = said.clone();
-    thread::spawn(move || read(down, &reader));
+    let deaf_after = after("--deaf-after", 1).map_or(usize::MAX, |count| count.parse().unwrap());
+    thread::spawn(move || read(down, &reader, deaf_after));
     let [initialize, initialized] = hello_messages(&name);
     if !silent {
         up.write(format!("{initialize}\n").as_bytes());
@@ -194,8 +217,15 @@ fn over_http(web: &Arc<Web>) {
     }
 }
 
-fn read(down: Box<dyn Read + Send>, said: &Sender<Value>) {
-    let mut lines = BufReader::new(down).lines().map_while(Result::ok);
+/// Starts a third process that has both ends and does nothing with them.
+fn keep(up: BorrowedFd<'_>, down: BorrowedFd<'_>) {
+    let [up, down] = [up, down].map(|fd| Stdio::from(fd.try_clone_to_owned().unwrap()));
+    let mut holder = Command::new("sleep").arg("600").stdin(down).stdout(up).spawn().expect("sleep can be started");
+    thread::spawn(move || holder.wait());
+}
+
+fn read(down: Box<dyn Read + Send>, said: &Sender<Value>, deaf_after: usize) {
+    let mut lines = BufReader::new(down).lines().map_while(Result::ok).take(deaf_after);
     for line in lines.by_ref() {
         let Ok(message) = serde_json::from_str::<Value>(&line) else { continue };
         if said.send(message).is_err() {

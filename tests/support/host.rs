@@ -30,6 +30,10 @@ pub struct HostArgs {
     pub idle: Option<u64>,
     /// Serve MCP over HTTP at a free port.
     pub http: bool,
+    /// `--reconnect-grace`, in seconds.
+    pub grace: Option<u64>,
+    /// The usual limit of open files, which it may raise.
+    pub open_files: Option<u64>,
     /// Anything else on its command line.
     pub more: Vec<String>,
     /// Anything else in its environment.
@@ -110,7 +114,14 @@ impl TestHost {
     /// The command that serves here.
     #[must_use]
     pub fn serve(&self) -> Command {
-        let mut command = self.command("ebb");
+        let mut command = match self.args.open_files {
+            Some(limit) => {
+                let mut shell = self.run(Path::new("/bin/sh"));
+                shell.args(["-c", &format!("ulimit -Sn {limit}; exec \"$0\" \"$@\"")]).arg(crate::bin("ebb"));
+                shell
+            }
+            None => self.command("ebb"),
+        };
         command.arg("serve").arg("--socket").arg(self.socket()).arg("--data-dir").arg(self.data());
         if let Some(browser) = &self.args.browser {
             command.arg("--browser").arg(browser);
@@ -120,6 +131,9 @@ impl TestHost {
         }
         if self.args.http {
             command.args(["--http", "127.0.0.1:0"]);
+        }
+        if let Some(grace) = self.args.grace {
+            command.args(["--reconnect-grace", &grace.to_string()]);
         }
         command.args(&self.args.more);
         command

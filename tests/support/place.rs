@@ -69,7 +69,13 @@ impl Place {
     /// The program `name` in this place: nothing of the caller's environment reaches it but the path.
     #[must_use]
     pub fn command(&self, name: &str) -> Command {
-        let mut command = Command::new(bin(name));
+        self.run(&bin(name))
+    }
+
+    /// Any program in this place.
+    #[must_use]
+    pub fn run(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
         let home = self.home();
         command.env_clear().current_dir(self.project());
         for (name, value) in [

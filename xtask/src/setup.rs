@@ -70,8 +70,8 @@ const DESKTOP_TEST: &[&str] = &[
     "xdotool",
     "x11-utils",
 ];
-/// A real Redis for the cursor stores, and load for the tests about timing.
-const TEST: &[&str] = &["redis-server", "stress-ng"];
+/// A real Redis for the cursor stores, load for the tests about timing, and a wall clock that jumps.
+const TEST: &[&str] = &["redis-server", "stress-ng", "faketime"];
 
 impl Need {
     fn packages(self) -> Vec<&'static str> {
@@ -159,7 +159,7 @@ fn without_apt(need: Need) -> Result<()> {
         println!("    Arch: webkit2gtk-4.1 libayatana-appindicator librsvg dbus");
     }
     if matches!(need, Need::Test { .. }) {
-        println!("  redis-server and stress-ng");
+        println!("  redis-server, stress-ng and faketime");
     }
     if need == (Need::Test { desktop: true }) {
         println!("  Xvfb, WebKitWebDriver, dbus-launch, xfce4-panel, openbox, dunst, ImageMagick, xdotool, xprop");
