@@ -4,6 +4,7 @@ use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
 use ebb_host::{
+    config,
     control::{Command, client::Client},
     logging,
     paths::{HostLock, NotLocked, Paths},
@@ -35,7 +36,9 @@ pub(crate) fn run(args: HostArgs) -> Result<ExitCode> {
     display::require()?;
     let paths = Paths::resolve(&args.paths)?;
     paths.prepare()?;
-    let _log = logging::start(&paths.log_dir);
+    let loaded = config::load(&paths.config_file);
+    let config_problem = loaded.problem(&paths.config_file);
+    let _log = logging::start(&paths.log_dir, &loaded.settings.log_level);
     let place = Place::beside(&paths);
     let runtime = Runtime::new().context("the runtime cannot be started")?;
     tauri::async_runtime::set(runtime.handle().clone());
@@ -57,6 +60,8 @@ pub(crate) fn run(args: HostArgs) -> Result<ExitCode> {
     let HostArgs { background, paths: options, browser, no_sandbox } = args;
     let hosting = Hosting {
         paths: options,
+        settings: loaded.settings,
+        config_problem,
         control_sock: paths.control_sock.clone(),
         browser,
         no_sandbox,

@@ -46,6 +46,8 @@ impl Seat {
 /// How to get a seat.
 pub(crate) struct Hosting {
     pub(crate) paths: PathOptions,
+    pub(crate) settings: Settings,
+    pub(crate) config_problem: Option<String>,
     pub(crate) control_sock: PathBuf,
     pub(crate) browser: Option<PathBuf>,
     pub(crate) no_sandbox: bool,
@@ -69,12 +71,22 @@ impl Hosting {
     }
 
     fn options(&self) -> HostOptions {
-        let mut settings = Settings::default();
-        settings.browser.executable.clone_from(&self.browser);
-        settings.browser.no_sandbox = self.no_sandbox;
-        settings.browser.endpoint = std::env::var("EBB_BROWSER_ENDPOINT").ok().filter(|named| !named.is_empty());
+        let mut settings = self.settings.clone();
+        if self.browser.is_some() {
+            settings.browser.executable.clone_from(&self.browser);
+        }
+        settings.browser.no_sandbox |= self.no_sandbox;
+        if let Some(endpoint) = std::env::var("EBB_BROWSER_ENDPOINT").ok().filter(|named| !named.is_empty()) {
+            settings.browser.endpoint = Some(endpoint);
+        }
         let window = Arc::clone(&self.window);
         let show: ShowWindow = Box::new(move |route| window.show(route));
-        HostOptions { paths: self.paths.clone(), settings, show_window: Some(show), ..HostOptions::default() }
+        HostOptions {
+            paths: self.paths.clone(),
+            settings,
+            config_problem: self.config_problem.clone(),
+            show_window: Some(show),
+            ..HostOptions::default()
+        }
     }
 }

@@ -45,7 +45,7 @@ pub(crate) fn run(args: WindowArgs) -> Result<ExitCode> {
     let _inside = runtime.enter();
     let inbox = inbox::bind(&place.window_sock).context("the window's socket cannot be made")?;
     display::require()?;
-    let _log = logging::start(&paths.log_dir);
+    let _log = logging::start(&paths.log_dir, "info");
     let tasks = TaskTracker::new();
     let stop = signals::stop(&tasks)?;
 

@@ -253,3 +253,41 @@ fn run(host: &TestHost, words: &[&str]) -> (String, bool) {
     let output = host.ebb(words).output().unwrap();
     (String::from_utf8_lossy(&output.stdout).into_owned(), output.status.success())
 }
+
+/// F70 from outside: the file's good settings hold, its mistakes are named everywhere, the host runs.
+#[test]
+fn f70_settings_file() {
+    let mut host = TestHost::start();
+    host.terminate();
+    let file = host.home().join(".config/ebb/config.toml");
+    assert_eq!(run_bare(&host, &["config", "path"]), (format!("{}\n", file.display()), true));
+    assert_eq!(run_bare(&host, &["config", "get", "sessions.max"]), ("256\n".to_owned(), true));
+    assert!(run_bare(&host, &["config", "set", "sessions.max", "2"]).1);
+    assert!(!run_bare(&host, &["config", "set", "sessions.max", "none"]).1);
+    assert!(!run_bare(&host, &["config", "set", "sessions.mx", "2"]).1);
+    assert!(run_bare(&host, &["config", "check"]).1);
+    let mut text = std::fs::read_to_string(&file).unwrap();
+    text += "max_tabs = \"many\"\nshoe_size = 43\n";
+    std::fs::write(&file, text).unwrap();
+    let (told, well) = run_bare(&host, &["config", "check"]);
+    assert!(!well && told.contains("line 3: sessions.max_tabs: expected a whole number"), "{told}");
+    assert!(told.contains("line 4: sessions.shoe_size: no setting is called so"), "{told}");
+    host.restart();
+    let problem = host.control().snapshot().host.config_problem.expect("the window says so");
+    assert!(problem.contains("shoe_size") && problem.contains("config.toml"), "{problem}");
+    assert!(run(&host, &["status"]).0.contains("settings  "));
+    let mut agent = host.agent(Via::Socket, "greedy");
+    for n in 0..2 {
+        agent.ok("session_open", json!({"name": format!("{n}")}));
+    }
+    let refused = agent.call("session_open", json!({})).err();
+    assert_eq!(refused.code(), "limit_reached", "{}", refused.text);
+    assert!(run_bare(&host, &["config", "unset", "sessions.max"]).1);
+    assert!(run_bare(&host, &["config", "list"]).0.contains("sessions.idle_minutes"));
+}
+
+/// `ebb` without a host in mind.
+fn run_bare(host: &TestHost, words: &[&str]) -> (String, bool) {
+    let output = host.command("ebb").args(words).output().unwrap();
+    (String::from_utf8_lossy(&output.stdout).into_owned(), output.status.success())
+}

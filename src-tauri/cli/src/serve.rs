@@ -9,7 +9,7 @@ use std::{
 
 use ebb_core::{Code, Error, Result, settings::Settings};
 use ebb_host::{
-    Host, HostOptions, logging,
+    Host, HostOptions, config, logging,
     paths::{PathOptions, Paths},
 };
 use tokio::signal::unix::{SignalKind, signal};
@@ -24,6 +24,9 @@ pub(crate) struct Args {
     /// History, logs and the folders of running browsers.
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
+    /// The settings file, where it is not the usual one.
+    #[arg(long, value_name = "FILE", env = "EBB_CONFIG")]
+    config: Option<PathBuf>,
     /// The Chromium to run.
     #[arg(long, value_name = "PATH")]
     browser: Option<PathBuf>,
@@ -94,12 +97,20 @@ async fn serve(args: Args) -> Result<()> {
     let paths = PathOptions { socket: args.socket.clone(), data_dir: args.data_dir.clone() };
     let place = Paths::resolve(&paths)?;
     place.prepare()?;
-    let log = logging::start(&place.log_dir);
+    let config_file = args.config.clone().unwrap_or_else(|| place.config_file.clone());
+    let loaded = config::load(&config_file);
+    let config_problem = loaded.problem(&config_file);
+    let log = logging::start(&place.log_dir, &loaded.settings.log_level);
+    if let Some(problem) = &config_problem {
+        tracing::warn!(problem, "the settings file has mistakes");
+        out::note(problem);
+    }
     // Before anything can come: a signal while starting must end in order too.
     let mut signals = Signals::new()?;
     let options = HostOptions {
         paths,
-        settings: settings(&args)?,
+        settings: settings(&args, loaded.settings)?,
+        config_problem,
         http,
         dashboard,
         stop_when_idle: args.auto.then_some(LONELY),
@@ -135,18 +146,22 @@ async fn serve(args: Args) -> Result<()> {
     Ok(())
 }
 
-fn settings(args: &Args) -> Result<Settings> {
-    let mut settings = Settings::default();
-    settings.browser.executable.clone_from(&args.browser);
-    settings.browser.no_sandbox = args.no_sandbox;
+/// What the command line changes of the settings in the file.
+fn settings(args: &Args, mut settings: Settings) -> Result<Settings> {
+    if args.browser.is_some() {
+        settings.browser.executable.clone_from(&args.browser);
+    }
+    settings.browser.no_sandbox |= args.no_sandbox;
     if let Some(megabytes) = args.max_session_memory {
         settings.browser.max_session_bytes = megabytes.saturating_mul(1024 * 1024);
     }
     if let Some(seconds) = args.stream_lost_timeout {
         settings.sessions.stream_lost_timeout = Duration::from_secs(seconds);
     }
-    settings.browser.headed = args.headed;
-    settings.browser.endpoint.clone_from(&args.browser_endpoint);
+    settings.browser.headed |= args.headed;
+    if args.browser_endpoint.is_some() {
+        settings.browser.endpoint.clone_from(&args.browser_endpoint);
+    }
     if let Some(seconds) = args.idle_timeout {
         let limit = Duration::from_secs(seconds);
         settings.sessions.idle_timeout = limit;

@@ -69,6 +69,9 @@ fn lines(snapshot: &Snapshot) -> Vec<String> {
     if let Some(problem) = &host.history_problem {
         lines.push(format!("history   {problem}"));
     }
+    if let Some(problem) = &host.config_problem {
+        lines.push(format!("settings  {problem}"));
+    }
     if let Some(problem) = &host.guardian_problem {
         lines.push(format!("guardian  none: {problem}"));
     }

@@ -19,6 +19,8 @@ pub struct Settings {
     pub calls: CallSettings,
     /// How long past cleanups are kept.
     pub history: HistorySettings,
+    /// What is written to the log: `error`, `warn`, `info`, `debug` or `trace`.
+    pub log_level: String,
 }
 
 /// Lifetimes and limits of sessions and clients.
@@ -253,6 +255,7 @@ impl Default for Settings {
                 call: Duration::from_mins(2),
             },
             history: HistorySettings { days: 30, reports: 10_000 },
+            log_level: "info".to_owned(),
         }
     }
 }

@@ -386,6 +386,8 @@ pub struct HostView {
     pub recovered: u32,
     /// Whether the history could not be opened or written, in words.
     pub history_problem: Option<String>,
+    /// What is wrong with the settings file, in words.
+    pub config_problem: Option<String>,
     /// The process that cleans up when the host is killed, while it runs.
     #[cfg_attr(feature = "typescript", ts(type = "number | null"))]
     pub guardian: Option<u32>,

@@ -57,6 +57,8 @@ pub struct HostOptions {
     pub paths: PathOptions,
     /// Limits, lifetimes, the browser.
     pub settings: Settings,
+    /// What is wrong with the settings file, in words.
+    pub config_problem: Option<String>,
     /// Where MCP is served over HTTP as well, on this machine only (port 0: a free one); none for nowhere.
     pub http: Option<SocketAddr>,
     /// The port of the dashboard over HTTP (0: a free one); none for no dashboard.
@@ -92,7 +94,7 @@ impl Host {
     /// # Errors
     /// Another host runs here (its pid is in the message); folders or sockets that cannot be made.
     pub async fn start(options: HostOptions) -> Result<Self> {
-        let HostOptions { paths, settings, http, dashboard, stop_when_idle, show_window } = options;
+        let HostOptions { paths, settings, config_problem, http, dashboard, stop_when_idle, show_window } = options;
         let paths = Paths::resolve(&paths)?;
         paths.prepare()?;
         let lock = HostLock::acquire(&paths.lock)?;
@@ -138,7 +140,7 @@ impl Host {
         let cursors = Arc::new(Cursors::new(store, settings.cursors.clone(), clock));
 
         let parts = (&manager, &browsers, &backend, &history, &guardian);
-        let info = Info::new(&paths, parts, recovered.len() as u32, show_window);
+        let info = Info::new(&paths, parts, recovered.len() as u32, config_problem, show_window);
         let control = Control::new(ControlParts {
             manager: manager.clone(),
             history: Arc::clone(&history),
@@ -330,6 +332,7 @@ impl Info {
         paths: &Paths,
         parts: (&SessionManager, &Arc<Browsers>, &Arc<Backend>, &Arc<History>, &Arc<Guardian>),
         recovered: u32,
+        config_problem: Option<String>,
         show_window: Option<ShowWindow>,
     ) -> Arc<Self> {
         let (manager, browsers, store, history, guardian) = parts;
@@ -347,6 +350,7 @@ impl Info {
             shared_browser: None,
             recovered,
             history_problem: None,
+            config_problem,
             guardian: None,
             guardian_problem: None,
             store: store.view(),

@@ -4,6 +4,7 @@
 #![warn(missing_docs)]
 
 pub mod browser;
+pub mod config;
 pub mod control;
 pub mod cursors;
 pub mod dashboard;

@@ -11,10 +11,10 @@ use tracing_subscriber::{EnvFilter, Layer as _, layer::SubscriberExt as _, util:
 /// Log files kept, one a day.
 const FILES: usize = 7;
 
-/// Starts logging for this process. Keep the guard until the end: dropping it writes what is queued.
+/// Starts logging for this process at `level`, unless `RUST_LOG` says otherwise. Keep the guard until the end: dropping it writes what is queued.
 /// A log that cannot be written is no reason not to run.
 #[must_use]
-pub fn start(folder: &Path) -> Option<WorkerGuard> {
+pub fn start(folder: &Path, level: &str) -> Option<WorkerGuard> {
     let appender = RollingFileAppender::builder()
         .rotation(Rotation::DAILY)
         .filename_prefix("ebb")
@@ -22,7 +22,9 @@ pub fn start(folder: &Path) -> Option<WorkerGuard> {
         .max_log_files(FILES)
         .build(folder)
         .ok();
-    let level = || EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,rmcp=warn"));
+    let level = || {
+        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(format!("{level},rmcp=warn,hyper=warn")))
+    };
     let (file, guard) = appender.map(tracing_appender::non_blocking).unzip();
     let to_file =
         file.map(|writer| tracing_subscriber::fmt::layer().with_ansi(false).with_writer(writer).with_filter(level()));

@@ -45,6 +45,8 @@ pub struct Paths {
     pub endpoint_file: PathBuf,
     /// What a client must know that speaks HTTP over TCP.
     pub http_token: PathBuf,
+    /// The settings.
+    pub config_file: PathBuf,
     /// Log files.
     pub log_dir: PathBuf,
     /// Whether the sockets are in the default place, which is ours alone to set up.
@@ -100,6 +102,7 @@ impl Paths {
             control_sock: sockets.control,
             lock: sockets.lock,
             run_dir: data_dir.join("run"),
+            config_file: place::config_file(environment)?,
             log_dir: data_dir.join("log"),
             http_token: data_dir.join("http-token"),
             endpoint_file: state_dir.join("endpoint.json"),

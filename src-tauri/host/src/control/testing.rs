@@ -40,6 +40,7 @@ pub(crate) fn host_view() -> HostView {
         history_problem: None,
         guardian: None,
         guardian_problem: None,
+        config_problem: None,
         store: StoreView { kind: "memory".to_owned(), place: "memory".to_owned(), problem: None, refused: 0 },
     }
 }

@@ -85,6 +85,16 @@ pub(super) fn state_dir(environment: &Environment) -> Result<PathBuf> {
     Ok(environment.home()?.join(".local/state/ebb"))
 }
 
+pub(super) fn config_file(environment: &Environment) -> Result<PathBuf> {
+    if let Some(file) = environment.path("EBB_CONFIG") {
+        return super::absolute(&file);
+    }
+    if cfg!(target_os = "macos") {
+        return Ok(application_support(environment)?.join("config.toml"));
+    }
+    Ok(environment.home()?.join(".config/ebb/config.toml"))
+}
+
 fn application_support(environment: &Environment) -> Result<PathBuf> {
     Ok(environment.home()?.join("Library/Application Support/ebb"))
 }

@@ -74,7 +74,7 @@ fn stand_apart() {
 }
 
 fn tell(ended: &Ended, log_dir: &Path) {
-    let log = logging::start(log_dir);
+    let log = logging::start(log_dir, "info");
     tracing::warn!(
         processes = ended.processes,
         directories = ended.directories,

@@ -248,6 +248,7 @@ export function host(now: number, over: Partial<HostView> = {}): HostView {
     shared_browser: 143 * MB,
     recovered: 0,
     history_problem: null,
+    config_problem: null,
     guardian: 4022,
     guardian_problem: null,
     store: { kind: 'memory', place: 'memory', problem: null, refused: 0 },

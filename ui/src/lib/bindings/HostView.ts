@@ -59,6 +59,10 @@ recovered: number,
  */
 history_problem: string | null, 
 /**
+ * What is wrong with the settings file, in words.
+ */
+config_problem: string | null, 
+/**
  * The process that cleans up when the host is killed, while it runs.
  */
 guardian: number | null, 
