@@ -77,23 +77,10 @@ fn one_by_one(report: &mut Report, via: Via) {
     }
     assert_eq!(host.files_left(), folders, "files are left behind");
     let what = format!("kill -9 of a client to everything gone, {}", via.name());
-    report.row(format!("{what}, p50"), Unit::Ms, all.p50()).goal(50.0).floor(floor());
+    report.row(format!("{what}, p50"), Unit::Ms, all.p50()).goal(50.0);
     report.row(format!("{what}, p99 of {}", all.len()), Unit::Ms, all.p99()).goal(250.0);
     report.row(format!("- of it until its processes are gone, p50, {}", via.name()), Unit::Ms, processes.p50());
     report.row(format!("- of it the removal itself, p50, {}", via.name()), Unit::Ms, own.p50());
-}
-
-/// What it takes at least: a killed process of the size of a client, until it is reaped.
-fn floor() -> f64 {
-    let mut times = Times::default();
-    for _ in 0..20 {
-        let mut child = std::process::Command::new("sleep").arg("60").spawn().expect("sleep is installed");
-        let began = Instant::now();
-        child.kill().expect("it runs");
-        child.wait().expect("it ends");
-        times.push(began.elapsed());
-    }
-    times.p50()
 }
 
 fn crowd(report: &mut Report) {
