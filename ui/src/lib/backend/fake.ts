@@ -88,6 +88,21 @@ export class FakeBackend implements Backend {
         this.#cursors.set(session.id, cursors)
         return { reply: 'session', data: structuredClone({ session, cursors, calls: calls(Date.now(), session) }) }
       }
+      case 'cursors': {
+        const sessions = command.session ? [this.#find(command.session)] : snapshot.sessions
+        const cursors = sessions.flatMap((session) => this.#cursors.get(session.id) ?? cursorsOf(session))
+        const bytes = cursors.reduce((sum, cursor) => sum + cursor.bytes, 0)
+        return { reply: 'cursors', data: { store: 'memory', cursors, count: cursors.length, bytes } }
+      }
+      case 'close_cursors': {
+        const session = this.#find(command.session)
+        const open = this.#cursors.get(session.id) ?? cursorsOf(session)
+        const left = command.cursor ? open.filter(({ id }) => id !== command.cursor) : []
+        this.#cursors.set(session.id, left)
+        session.cursors = left.length
+        this.#sendSession(session)
+        return { reply: 'done', data: open.length - left.length }
+      }
       case 'end_session':
         return { reply: 'report', data: await this.end(command.session) }
       case 'keep': {
