@@ -194,7 +194,7 @@ fn f50_a_page_that_takes_too_much_is_ended() {
     });
     let told = agent.call("browser_evaluate", json!({"function": "() => 1"})).err();
     assert_eq!(told.code(), "page_crashed", "{}", told.text);
-    assert!(told.text.contains("the limit is 300 MB (browser.max_session_bytes)"), "{}", told.text);
+    assert!(told.text.contains("the limit is 300 MB (browser.max_session_mb)"), "{}", told.text);
     scene.bystander.assert_untouched(&scene.control);
     agent.ok("browser_tabs", json!({"action": "select", "index": 0}));
     assert_eq!(agent.evaluate("() => window.mark"), "\"light\"", "the light page went too");

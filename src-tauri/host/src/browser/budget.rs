@@ -78,7 +78,7 @@ fn end(heaviest: &Arc<Tab>, tabs: &[Arc<Tab>], held: u64, limit: u64) {
         "the pages of a session hold more than they may; the heaviest is ended"
     );
     let why = format!(
-        "page ended: the pages of this session held {}, the limit is {} (browser.max_session_bytes)",
+        "page ended: the pages of this session held {}, the limit is {} (browser.max_session_mb)",
         megabytes(held),
         megabytes(limit)
     );
