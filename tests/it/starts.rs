@@ -205,9 +205,9 @@ fn f30_wrapper_without_exec() {
             // Only the shell dies; its browser must not live on.
             let shell = procs::below(broken.host.pid()).into_iter().find(|process| process.command.contains("/bin/sh"));
             procs::kill(shell.expect("the wrapper runs").pid);
-            let lost = agent.call("browser_snapshot", json!({}));
-            assert!(lost.is_error, "{}", lost.text);
             broken.nothing_left("wrapper killed");
+            let lost = agent.call("browser_snapshot", json!({})).err();
+            assert_eq!(lost.code(), "browser_lost", "{}", lost.text);
             agent.open("about:blank");
         }
         agent.kill();

@@ -283,10 +283,10 @@ impl Chromium {
             return Error::new(Code::BrowserUnresponsive, "the browser did not open a tab in time")
                 .next("Call again; a browser that opens none is restarted.");
         }
-        tracing::warn!(pid = self.pid(), "the browser opens no pages any more; it is ended");
+        tracing::warn!(pid = self.pid(), "the browser opens no pages any more; it is given up");
         self.kill();
-        Error::new(Code::BrowserLost, "the browser opened no pages any more and was ended; its tabs are gone")
-            .next("Call again: a fresh browser starts.")
+        Error::new(Code::BrowserLost, "the browser opened no pages any more and was given up; its tabs are gone")
+            .next("Call again: a fresh one is used.")
     }
 
     /// Why nothing could be made in it although it had answered once.

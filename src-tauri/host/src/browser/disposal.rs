@@ -2,10 +2,13 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use chromiumoxide::cdp::browser_protocol::target::{CloseTargetParams, DisposeBrowserContextParams, GetTargetsParams};
+use chromiumoxide::cdp::browser_protocol::{
+    browser::GetVersionParams,
+    target::{CloseTargetParams, DisposeBrowserContextParams, GetTargetsParams},
+};
 use ebb_core::{Code, Error, Result, cleanup::Rung};
 
-use super::{memory::keys_of, pipe::CdpError, session::Context, tab::Tab};
+use super::{chromium::Chromium, memory::keys_of, pipe::CdpError, session::Context, tab::Tab};
 use crate::{
     run::processes,
     transport::proc::{self, ProcessKey},
@@ -17,6 +20,12 @@ pub(super) const AT_ONCE: usize = 8;
 
 /// A browser that disposes and is too busy to say what is left is asked this often.
 const ASKED: usize = 3;
+
+/// How long a browser that did not dispose in time may take to say that it lives.
+const SIGN_OF_LIFE: Duration = Duration::from_millis(300);
+
+/// How long a browser that lives may take to dispose after all.
+const SECOND_CHANCE: Duration = Duration::from_millis(700);
 
 /// How long the processes of closed pages may take to end by themselves.
 const STRAGGLE: Duration = Duration::from_millis(250);
@@ -39,14 +48,15 @@ pub(super) async fn climb(context: &Context, tabs: &BTreeMap<u32, Arc<Tab>>) -> 
         if dispose_context(context).await.is_ok() && verify(context).await {
             return Ok(Rung::Disposed);
         }
-        let renderers = renderers(tabs);
-        if chromium.is_alive() && !renderers.is_empty() {
-            for key in renderers {
+        // A browser that answers is busy, not broken: others have their pages in it.
+        if answers(chromium).await {
+            let renderers = renderers(tabs);
+            for key in &renderers {
                 processes::kill(key.pid);
             }
-            let again = tokio::time::timeout(Duration::from_millis(500), dispose_context(context)).await;
+            let again = tokio::time::timeout(SECOND_CHANCE, dispose_context(context)).await;
             if matches!(again, Ok(Ok(()))) && verify(context).await {
-                return Ok(Rung::RenderersKilled);
+                return Ok(if renderers.is_empty() { Rung::Disposed } else { Rung::RenderersKilled });
             }
         }
     }
@@ -82,6 +92,11 @@ pub(super) async fn dispose_context(context: &Context) -> Result<(), CdpError> {
             Ok(())
         }
     }
+}
+
+/// Whether the browser answers the smallest question there is.
+async fn answers(chromium: &Chromium) -> bool {
+    chromium.connection.call_within(None, &GetVersionParams::default(), SIGN_OF_LIFE).await.is_ok()
 }
 
 /// Whether no target carries the context any more.
