@@ -1,5 +1,5 @@
 //! Random kills, freezes and restarts of everything that can be killed, frozen or restarted: clients,
-//! bridges, browsers, renderers, hosts, guardians. Again and again all goes quiet, and nothing may be left.
+//! bridges, browsers, renderers, hosts, guardians, Redis. Again and again all goes quiet, and nothing may be left.
 //!
 //! Short by default. `cargo xtask soak --minutes 60 --seed 7` runs long; the same seed makes the same
 //! choices, and a failure names its seed and its last steps.
@@ -11,7 +11,7 @@ use std::{
 
 use rustix::process::Signal;
 use serde_json::json;
-use support::{Agent, Calls, HostArgs, Luck, Site, TestHost, Via, ms, procs, record, wait_for};
+use support::{Agent, Calls, HostArgs, Redis, Luck, Site, TestHost, Via, ms, procs, record, wait_for};
 
 /// Seconds of a run that nobody asked to be longer.
 const SHORT: u64 = 20;
@@ -52,9 +52,12 @@ enum Act {
     StopHost,
     KillGuardian,
     FreezeGuardian,
+    KillRedis,
+    RestartRedis,
+    FreezeRedis,
 }
 
-const ACTS: [(Act, u32); 25] = [
+const ACTS: [(Act, u32); 28] = [
     (Act::Connect, 20),
     (Act::Open, 20),
     (Act::Heavy, 4),
@@ -80,6 +83,9 @@ const ACTS: [(Act, u32); 25] = [
     (Act::StopHost, 1),
     (Act::KillGuardian, 2),
     (Act::FreezeGuardian, 2),
+    (Act::KillRedis, 1),
+    (Act::RestartRedis, 1),
+    (Act::FreezeRedis, 1),
 ];
 
 struct Soak {
@@ -95,6 +101,7 @@ struct Soak {
     /// Open descriptors of the running host when it was quiet first.
     descriptors: Option<(u32, usize)>,
     named: u64,
+    redis: Redis,
     host: TestHost,
 }
 
@@ -131,8 +138,21 @@ impl Soak {
             last: VecDeque::new(),
             descriptors: None,
             named: 0,
-            host: TestHost::with(HostArgs::default()),
+            redis: Redis::start(),
+            host: TestHost::with(HostArgs { http: true, ..HostArgs::default() }),
         }
+    }
+
+    /// Starts the next host, with any of the three stores.
+    fn restart(&mut self, luck: usize) {
+        let store = match luck % 3 {
+            0 => "memory".to_owned(),
+            1 => "sqlite".to_owned(),
+            _ => self.redis.url(),
+        };
+        self.note(&format!("the next host keeps cursors in {}", store.split(':').next().unwrap_or_default()));
+        self.host.next_with(vec!["--cursor-store".to_owned(), store]);
+        self.host.restart();
     }
 
     fn step(&mut self) {
@@ -241,7 +261,7 @@ impl Soak {
             }
             Act::KillHost => {
                 self.host.kill();
-                self.host.restart();
+                self.restart(luck);
             }
             Act::KillHostAndGuardian => {
                 let guardians = self.host.guardians();
@@ -250,18 +270,31 @@ impl Soak {
                     procs::kill(guardian.pid);
                 }
                 self.host.kill();
-                self.host.restart();
+                self.restart(luck);
             }
             Act::StopHost => {
                 let (status, _) = self.host.terminate();
                 assert!(status.success(), "{}: the host ended with {status}", self.story());
-                self.host.restart();
+                self.restart(luck);
             }
             Act::KillGuardian => self.host.guardians().iter().for_each(|guardian| procs::kill(guardian.pid)),
             Act::FreezeGuardian => {
                 let guardian = self.host.guardians().first().map(|guardian| guardian.pid);
                 self.freeze(guardian);
             }
+            Act::KillRedis => {
+                self.redis.thaw();
+                self.redis.stop();
+                self.redis.forget();
+                self.redis.restart();
+            }
+            Act::RestartRedis => {
+                self.redis.thaw();
+                self.redis.save();
+                self.redis.stop();
+                self.redis.restart();
+            }
+            Act::FreezeRedis => self.redis.freeze(),
         }
     }
 
@@ -271,7 +304,7 @@ impl Soak {
             drop(oldest);
         }
         self.named += 1;
-        let via = Via::BOTH[luck % 2];
+        let via = [Via::Socket, Via::Bridge, Via::Socket, Via::Bridge, Via::Stream, Via::Quiet, Via::Modern][luck % 7];
         let client = self.host.agent(via, &format!("{} {}", via.name(), self.named));
         self.clients.push(client);
     }
@@ -323,15 +356,20 @@ impl Soak {
         for process in self.frozen.drain(..).filter(|process| process.command.contains(" connect ")) {
             procs::signal(process.pid, Signal::CONT);
         }
+        self.redis.thaw();
         let began = Instant::now();
         let what = self.story();
-        let host = &self.host;
+        let (host, redis) = (&self.host, &self.redis);
         wait_for(&what, QUIET, || {
             let snapshot = host.control().snapshot();
             let (sessions, clients, left) = (snapshot.sessions.len(), snapshot.clients.len(), snapshot.leftovers.len());
             let others: Vec<_> = host.processes().into_iter().filter(|process| process.pid != host.pid()).collect();
             let (files, guardians, rows) = (host.files_left(), host.guardians(), host.rows());
             let (open, leftovers) = (rows.open_sessions(), rows.leftovers());
+            let keys = redis.keys();
+            if !keys.is_empty() {
+                return Err(format!("keys in Redis: {keys:?}"));
+            }
             let all_gone = (sessions, clients, left, open, leftovers) == (0, 0, 0, 0, 0);
             if all_gone && others.is_empty() && files.is_empty() && guardians.len() == 1 {
                 Ok(())

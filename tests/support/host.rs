@@ -147,6 +147,11 @@ impl TestHost {
         command
     }
 
+    /// What its next start has on its command line besides the usual.
+    pub fn next_with(&mut self, more: Vec<String>) {
+        self.args.more = more;
+    }
+
     /// Starts the host anew; the one before must be gone.
     pub fn restart(&mut self) {
         assert!(self.child.is_none(), "the host still runs");
