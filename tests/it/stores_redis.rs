@@ -85,7 +85,10 @@ fn f33_redis_is_not_there_at_the_start() {
     let host = TestHost::with(at(&redis.url()));
     let control = host.control();
     wait_for_problem(&control, "nothing listens at the address of Redis");
-    assert!(shown(&host, &["status"]).contains("does not work: nothing listens at the address of Redis"));
+    for words in ["status", "doctor"] {
+        let said = shown(&host, &[words]);
+        assert!(said.contains("does not work: nothing listens at the address of Redis"), "{said}");
+    }
 
     let mut agent = host.agent(Via::Socket, "early");
     agent.open("about:blank");

@@ -31,7 +31,7 @@ pub(super) fn all(place: &Place, browser: Option<PathBuf>) -> Vec<Check> {
     let mut checks = vec![chromium(&settings), windows(&settings), sandbox(&settings)];
     checks.extend(endpoint());
     match place.paths() {
-        Ok(paths) => checks.extend([data(&paths), sockets(&paths), host(place)]),
+        Ok(paths) => checks.extend([data(&paths), sockets(&paths), host(place)].into_iter().chain(store(place))),
         Err(error) => checks.push(Check::fail("paths", error.message, error.next)),
     }
     checks.extend([display(), tray()]);
@@ -186,6 +186,22 @@ fn display_name() -> Option<String> {
     ["WAYLAND_DISPLAY", "DISPLAY"].into_iter().find_map(|name| {
         let value = env::var(name).ok().filter(|value| !value.is_empty())?;
         Some(format!("{name}={value}"))
+    })
+}
+
+/// The cursor store of a running host; without one there is nothing to ask.
+fn store(place: &Place) -> Option<Check> {
+    const NAME: &str = "cursors";
+    let Ok(Reply::Snapshot(snapshot)) = ask(place, control::Command::Snapshot) else { return None };
+    let store = snapshot.host.store;
+    Some(match store.problem {
+        None if store.kind == "memory" => Check::ok(NAME, "in memory"),
+        None => Check::ok(NAME, format!("in {} ({})", store.kind, store.place)),
+        Some(problem) => Check::warn(
+            NAME,
+            format!("{} does not work: {problem}; {} results were cut", store.place, store.refused),
+            "make it work again, Ebb tries by itself; or choose another with `ebb serve --cursor-store`",
+        ),
     })
 }
 
