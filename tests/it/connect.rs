@@ -198,6 +198,40 @@ fn f20_an_idle_client_of_a_dead_host_is_told_once() {
     assert!(!after.is_error, "told twice: {}", after.text);
 }
 
+/// Ten hosts in a row die under one idle bridge, which starts the next one each time.
+#[test]
+fn f20_ten_deaths_under_one_bridge_that_starts_hosts() {
+    let place = Place::new();
+    let paths = paths(&place);
+    let mut agent = bare(&place, "survivor");
+    agent.shake_hands();
+    let bridge = agent.bridge();
+    let mut pids = BTreeSet::new();
+    for round in 0..10 {
+        let opened = agent.call("session_open", json!({}));
+        assert!(!opened.is_error, "round {round}: {}", opened.text);
+        let pid = Endpoint::read(&paths.endpoint_file).expect("the host says where it is").pid;
+        assert!(pids.insert(pid), "another host each time: {pids:?}");
+        procs::kill(pid);
+        // A call into the last moment of a host is answered for by the bridge, which is another test.
+        wait_for("the next host says where it is", Duration::from_secs(10), || {
+            let next = Endpoint::read(&paths.endpoint_file).map(|endpoint| endpoint.pid);
+            if next.is_some_and(|next| next != pid) { Ok(()) } else { Err(format!("{next:?}")) }
+        });
+    }
+    let began = Instant::now();
+    agent.ok("session_open", json!({}));
+    record("connect: the eleventh host", began.elapsed(), ms(1_000));
+    assert_eq!(agent.bridge(), bridge);
+    let last = Endpoint::read(&paths.endpoint_file).unwrap().pid;
+    wait_for("one host runs", Duration::from_secs(5), || match hosts(&place) {
+        found if found.len() == 1 && found[0].pid == last => Ok(()),
+        found => Err(procs::brief(&found)),
+    });
+    agent.kill();
+    end(&place, &paths, last);
+}
+
 /// Quit by the user: the bridge says so and starts nothing.
 #[test]
 fn after_an_orderly_quit_nothing_is_started() {

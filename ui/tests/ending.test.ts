@@ -41,7 +41,7 @@ test('a session whose client left counts down and can be kept', async () => {
   const left = session(Date.now(), client('Gemini CLI'), { state: 'waiting', waiting_s: 42, ends_in_s: null })
   backend.add(left)
   const row = screen.getByRole('row', { name: /Client left/ })
-  await expect.element(row).toHaveTextContent(/ends in \d+ s/)
+  await expect.element(row).toHaveTextContent(/\d+ s left/)
   await screen.getByRole('button', { name: /^Keep session of Gemini/ }).click()
   await expect.element(row).toHaveTextContent('kept')
   await expect.element(screen.getByRole('button', { name: /^Keep session of Gemini/ })).not.toBeInTheDocument()
