@@ -11,7 +11,7 @@ use std::{
 
 use rustix::process::Signal;
 use serde_json::json;
-use support::{Agent, Calls, HostArgs, Redis, Luck, Site, TestHost, Via, ms, procs, record, wait_for};
+use support::{Agent, Calls, HostArgs, Luck, Redis, Site, TestHost, Via, ms, procs, record, wait_for};
 
 /// Seconds of a run that nobody asked to be longer.
 const SHORT: u64 = 20;
@@ -117,6 +117,7 @@ fn soak() {
             soak.step();
         }
         soak.quiet();
+        soak.change_store();
     }
     record(&format!("soak: seed {seed}, {} steps {:?}", soak.steps, soak.done), began.elapsed(), time + QUIET);
     let (status, _) = soak.host.terminate();
@@ -143,14 +144,17 @@ impl Soak {
         }
     }
 
-    /// Starts the next host, with any of the three stores.
-    fn restart(&mut self, luck: usize) {
-        let store = match luck % 3 {
+    /// Another store for the hosts to come. Only an orderly end may come between: whoever keeps cursors in
+    /// Redis removes what a dead predecessor left there, and nobody else looks.
+    fn change_store(&mut self) {
+        let (status, _) = self.host.terminate();
+        assert!(status.success(), "{}: the host ended with {status}", self.story());
+        let store = match self.luck.below(3) {
             0 => "memory".to_owned(),
             1 => "sqlite".to_owned(),
             _ => self.redis.url(),
         };
-        self.note(&format!("the next host keeps cursors in {}", store.split(':').next().unwrap_or_default()));
+        self.note(&format!("cursors are kept in {}", store.split(':').next().unwrap_or_default()));
         self.host.next_with(vec!["--cursor-store".to_owned(), store]);
         self.host.restart();
     }
@@ -261,7 +265,7 @@ impl Soak {
             }
             Act::KillHost => {
                 self.host.kill();
-                self.restart(luck);
+                self.host.restart();
             }
             Act::KillHostAndGuardian => {
                 let guardians = self.host.guardians();
@@ -270,12 +274,12 @@ impl Soak {
                     procs::kill(guardian.pid);
                 }
                 self.host.kill();
-                self.restart(luck);
+                self.host.restart();
             }
             Act::StopHost => {
                 let (status, _) = self.host.terminate();
                 assert!(status.success(), "{}: the host ended with {status}", self.story());
-                self.restart(luck);
+                self.host.restart();
             }
             Act::KillGuardian => self.host.guardians().iter().for_each(|guardian| procs::kill(guardian.pid)),
             Act::FreezeGuardian => {

@@ -16,6 +16,7 @@ use ebb_host::{
         locate::{self, Kind},
         sandbox_problem,
     },
+    config,
     control::{self, Reply},
     paths::{Environment, Paths},
 };
@@ -27,9 +28,15 @@ use crate::{control::ask, place::Place};
 const HELPER: Duration = Duration::from_secs(2);
 
 pub(super) fn all(place: &Place, browser: Option<PathBuf>) -> Vec<Check> {
-    let settings = BrowserSettings { executable: browser, ..BrowserSettings::default() };
+    let file = place.paths().ok().map(|paths| paths.config_file);
+    let loaded = file.as_deref().map(config::load).unwrap_or_default();
+    let mut settings = loaded.settings.browser.clone();
+    if browser.is_some() {
+        settings.executable = browser;
+    }
     let mut checks = vec![chromium(&settings), windows(&settings), sandbox(&settings)];
-    checks.extend(endpoint());
+    checks.extend(file.map(|file| settings_file(&file, &loaded)));
+    checks.extend(endpoint(&settings));
     match place.paths() {
         Ok(paths) => checks.extend([data(&paths), sockets(&paths), host(place)].into_iter().chain(store(place))),
         Err(error) => checks.push(Check::fail("paths", error.message, error.next)),
@@ -63,12 +70,24 @@ fn windows(settings: &BrowserSettings) -> Check {
     }
 }
 
-/// Somebody else's browser, where the environment names one.
-fn endpoint() -> Option<Check> {
+fn settings_file(file: &Path, loaded: &config::Loaded) -> Check {
+    const NAME: &str = "settings";
+    match loaded.problem(file) {
+        Some(problem) => {
+            Check::warn(NAME, problem, "the defaults hold for these; correct the file, or use `ebb config set`")
+        }
+        None if file.exists() => Check::ok(NAME, format!("{} ({} set)", file.display(), loaded.set.len())),
+        None => Check::ok(NAME, format!("all defaults; {} can change them", file.display())),
+    }
+}
+
+/// Somebody else's browser, where the environment or the settings name one.
+fn endpoint(settings: &BrowserSettings) -> Option<Check> {
     const NAME: &str = "endpoint";
-    let named = env::var("EBB_BROWSER_ENDPOINT").ok().filter(|named| !named.is_empty())?;
+    let named = env::var("EBB_BROWSER_ENDPOINT").ok().filter(|named| !named.is_empty());
+    let named = named.or_else(|| settings.endpoint.clone())?;
     Some(match endpoint_shown(&named) {
-        Ok(shown) => Check::ok(NAME, format!("EBB_BROWSER_ENDPOINT: the browser at {shown} is used, none is started")),
+        Ok(shown) => Check::ok(NAME, format!("the browser at {shown} is used, none is started")),
         Err(error) => Check::fail(NAME, error.message, error.next),
     })
 }

@@ -64,6 +64,8 @@ pub(super) struct Core {
     pub(super) process: Option<ProcessKey>,
     /// Set while it has no owner because its client left and may come back.
     pub(super) waiting: Option<Waiting>,
+    /// Why its last owner left, from then until its removal begins: the sweeper may come between.
+    pub(super) left: Option<Reason>,
     /// Calls running or waiting.
     pub(super) in_flight: usize,
     /// When the last call ended, or the session was opened.
@@ -120,6 +122,7 @@ impl Entry {
                 client: new.owner,
                 process: new.process,
                 waiting: None,
+                left: None,
                 in_flight: 0,
                 last_end: new.now,
                 calls: 0,

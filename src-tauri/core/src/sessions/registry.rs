@@ -106,6 +106,7 @@ impl Registry {
             }
             if !shared && !entry.options.outlives_client() {
                 let Some(who) = who.clone() else {
+                    core.left = Some(reason);
                     sessions.push(entry.id.clone());
                     continue;
                 };

@@ -78,7 +78,7 @@ impl Inner {
                 }
                 let owned = core.owners.iter().any(|owner| registry.clients.contains_key(owner));
                 if !owned && !entry.options.outlives_client() && core.waiting.is_none() {
-                    orphans.push(entry.id.clone());
+                    orphans.push((entry.id.clone(), core.left.unwrap_or(Reason::Swept)));
                 } else if let Some(limit) = self.idle_limit(&registry, &core)
                     && core.idle(now) >= limit
                 {
@@ -87,8 +87,8 @@ impl Inner {
             }
             (orphans, idle, !registry.sessions.is_empty())
         };
-        for session in orphans {
-            self.begin_removal(&session, Reason::Swept, |_| true);
+        for (session, reason) in orphans {
+            self.begin_removal(&session, reason, |_| true);
         }
         for (session, limit) in idle {
             self.end_if_idle(&session, limit);

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::support::{HOUR, MINUTE, SECOND, Sea, ms};
 use crate::{
     cleanup::{Outcome, Reason},
@@ -196,4 +198,20 @@ async fn a_call_that_begins_as_the_idle_time_runs_out_saves_its_session() {
     tokio::time::sleep(MINUTE).await;
     sea.manager.inner.end_if_idle(session.id(), MINUTE);
     assert!(!session.is_live());
+}
+
+/// Between a client's departure and the removal of its sessions the sweeper may find them without owner: it
+/// gives the reason that the client left for.
+#[tokio::test(start_paused = true)]
+async fn the_sweeper_that_comes_between_knows_why_the_client_left() {
+    let sea = Sea::swept();
+    let (client, session) = sea.full_session().await;
+    {
+        let mut registry = sea.manager.inner.registry.lock();
+        registry.clients.get_mut(&client).unwrap().lease.apply(Signal::HungUp { killed: true }, Duration::ZERO);
+        drop(registry.judge(&client, Duration::ZERO, Duration::ZERO));
+    }
+    tokio::time::sleep(3 * SECOND).await;
+    sea.assert_empty();
+    assert_eq!(sea.manager.report(session.id().as_str()).unwrap().reason, Reason::ClientDied);
 }
