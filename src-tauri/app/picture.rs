@@ -148,7 +148,8 @@ mod tests {
 
     fn picture(sessions: &[Value], leftovers: &Value) -> Picture {
         let host = json!({"version": "", "pid": 1, "socket": "", "data_dir": "", "ebb": "", "started_at": THEN, "accepting": true,
-            "stopping": false, "browser": {"state": "starting"}, "recovered": 0});
+            "stopping": false, "browser": {"state": "starting"}, "recovered": 0,
+            "store": {"kind": "memory", "place": "", "refused": 0}});
         let snapshot = json!({"seq": 0, "at": THEN, "host": host, "clients": [], "sessions": sessions, "leftovers": leftovers,
             "recent": [], "memory": {"step_s": 10, "held": [], "shared": []}});
         Picture::of(&serde_json::from_value(snapshot).unwrap())

@@ -10,6 +10,7 @@ pub mod cursors;
 pub mod dashboard;
 pub mod history;
 pub mod logging;
+pub mod options;
 pub mod paths;
 pub mod transport;
 

@@ -4,7 +4,7 @@
 //! done, its session closes, its client cancels or goes, the deadline. Then the tool's future is
 //! dropped where it stands.
 
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use ebb_core::{
     Code, Error, Result,
@@ -25,8 +25,9 @@ use super::{
     page,
     paging::Pager,
     response::{Answer, Response},
+    setups::{Setup, Setups},
 };
-use crate::browser::Browsers;
+use crate::{browser::Browsers, options::ClientOptions};
 
 /// What every call needs. One for the whole host, cheap to share.
 pub(crate) struct ToolHost {
@@ -36,8 +37,8 @@ pub(crate) struct ToolHost {
     pub(crate) cursors: Arc<Cursors>,
     /// The browser sides of sessions.
     pub(crate) browsers: Arc<Browsers>,
-    /// The tools there are.
-    pub(crate) catalog: Arc<Catalog>,
+    /// What each client was started with, and its tools.
+    pub(crate) setups: Arc<Setups>,
     /// Limits and deadlines.
     pub(crate) settings: Arc<Settings>,
     /// Fires when the host stops: what still runs answers so.
@@ -50,6 +51,8 @@ pub(crate) struct ToolCall {
     pub(crate) host: Arc<ToolHost>,
     /// Who calls.
     pub(crate) client: ClientId,
+    /// What it was started with.
+    pub(crate) setup: Arc<Setup>,
     /// Where.
     pub(crate) session: Session,
     /// Fires when the call is over for any reason: session closing, client gone, cancelled, deadline.
@@ -58,6 +61,23 @@ pub(crate) struct ToolCall {
     pub(crate) deadline: Instant,
     /// What it answers.
     pub(crate) response: Response,
+}
+
+impl ToolCall {
+    /// What the client was started with.
+    pub(crate) fn options(&self) -> &ClientOptions {
+        &self.setup.options
+    }
+
+    /// How long an element may take until it can be acted on.
+    pub(crate) fn action_timeout(&self) -> Duration {
+        self.options().timeouts.action.unwrap_or(self.host.settings.calls.action)
+    }
+
+    /// How long a navigation may take.
+    pub(crate) fn navigation_timeout(&self) -> Duration {
+        self.options().timeouts.navigation.unwrap_or(self.host.settings.calls.navigation)
+    }
 }
 
 /// A call for the client as a whole, outside any session's queue.
@@ -98,8 +118,8 @@ impl ToolHost {
         browsers: Arc<Browsers>,
         settings: Arc<Settings>,
     ) -> Arc<Self> {
-        let catalog = Arc::new(Catalog::default_set());
-        Arc::new(Self { manager, cursors, browsers, catalog, settings, stopping: CancellationToken::new() })
+        let setups = Arc::new(Setups::new(ClientOptions::default()));
+        Arc::new(Self { manager, cursors, browsers, setups, settings, stopping: CancellationToken::new() })
     }
 
     /// Calls the tool `name` for `client`. `cancel` fires when the client takes the call back or goes.
@@ -123,8 +143,9 @@ impl ToolHost {
         unnamed: &Unnamed<'_>,
         note: Option<&str>,
     ) -> Answer {
-        let deadline = Instant::now() + self.settings.calls.call;
-        let Some(tool) = self.catalog.find(name) else { return unknown_tool(&self.catalog, name) };
+        let setup = self.setups.of(client);
+        let deadline = Instant::now() + setup.options.timeouts.call.unwrap_or(self.settings.calls.call);
+        let Some(tool) = setup.catalog.find(name) else { return unknown_tool(&setup.catalog, name) };
         let mut response = Response::default();
         if let Some(note) = note {
             response.next(note);
@@ -142,7 +163,7 @@ impl ToolHost {
         }
         match tool.spec.run {
             Run::Session(run) => {
-                self.in_session(client, tool, run, checked.args, response, cancel, deadline, unnamed).await
+                self.in_session(client, &setup, tool, run, checked.args, response, cancel, deadline, unnamed).await
             }
             Run::Client(run) => self.for_client(client, run, checked.args, response, cancel, deadline).await,
         }
@@ -152,6 +173,7 @@ impl ToolHost {
     async fn in_session(
         self: &Arc<Self>,
         client: &ClientId,
+        setup: &Arc<Setup>,
         tool: &Tool,
         run: ToolFn,
         mut args: Value,
@@ -176,6 +198,7 @@ impl ToolHost {
         let mut call = ToolCall {
             host: self.clone(),
             client: client.clone(),
+            setup: Arc::clone(setup),
             session: session.clone(),
             cancel: cancel.child_token(),
             deadline,

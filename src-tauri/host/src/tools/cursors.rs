@@ -11,15 +11,16 @@ use serde_json::Value;
 use super::{
     args::{self, Args as _},
     call::ClientCall,
-    catalog::{Group, ToolError, ToolSpec},
+    catalog::{ToolError, ToolSpec},
     schema::{Kind, Schema},
 };
+use crate::options::Cap;
 
 /// The tools of this group.
 pub(crate) fn tools() -> Vec<ToolSpec> {
     vec![
         ToolSpec::own(
-            Group::Cursors,
+            Cap::Cursors,
             "cursor_read",
             "Read on",
             "Read more of a long result, or search it: it is frozen and costs no new call",
@@ -28,7 +29,7 @@ pub(crate) fn tools() -> Vec<ToolSpec> {
         )
         .read_only(),
         ToolSpec::own(
-            Group::Cursors,
+            Cap::Cursors,
             "cursor_list",
             "List cursors",
             "List the results that can be read on",
@@ -42,7 +43,7 @@ pub(crate) fn tools() -> Vec<ToolSpec> {
         )
         .read_only(),
         ToolSpec::own(
-            Group::Cursors,
+            Cap::Cursors,
             "cursor_close",
             "Close cursors",
             "Free one long result, or all of them",

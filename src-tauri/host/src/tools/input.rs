@@ -96,7 +96,7 @@ async fn click(call: &mut ToolCall, args: &Value) -> Result<(), ToolError> {
         modifiers: bits.fold(0, |all, bit| all | bit),
     };
     let before = settle::before(&tab);
-    input::click(&tab, &target, click, call.host.settings.calls.action).await?;
+    input::click(&tab, &target, click, call.action_timeout()).await?;
     let method = if click.double { "dblclick" } else { "click" };
     call.response.code(format!("await page.{locator}.{method}({});", click_options(button, &held)));
     settle::settle(&tab, before).await;
@@ -125,7 +125,7 @@ async fn type_text(call: &mut ToolCall, args: &Value) -> Result<(), ToolError> {
     let text = args.must("text");
     let (slowly, submit) = (args.flag("slowly"), args.flag("submit"));
     let before = settle::before(&tab);
-    let deadline = call.host.settings.calls.action;
+    let deadline = call.action_timeout();
     let typed = if slowly {
         input::type_slowly(&tab, &target, text, deadline).await
     } else {

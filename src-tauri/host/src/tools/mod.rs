@@ -17,6 +17,7 @@ mod paging;
 pub(crate) mod response;
 pub(crate) mod schema;
 mod sessions;
+pub(crate) mod setups;
 mod snapshot;
 mod tabs;
 #[cfg(test)]

@@ -35,7 +35,7 @@ pub(crate) fn tools() -> Vec<ToolSpec> {
 async fn go(call: &mut ToolCall, url: &str) -> Result<(), super::catalog::ToolError> {
     let address = navigate::address(url)?;
     let tab = page::tab(call).await?;
-    let gone = navigate::navigate(&tab, &address, call.host.settings.calls.navigation).await;
+    let gone = navigate::navigate(&tab, &address, call.navigation_timeout()).await;
     match gone {
         // A dialog in the way of the load: the page is there and waits for its answer.
         Err(error) if error.code == ebb_core::Code::ModalState => {}

@@ -12,15 +12,16 @@ use serde_json::Value;
 use super::{
     args::Args as _,
     call::ClientCall,
-    catalog::{Group, ToolError, ToolSpec},
+    catalog::{ToolError, ToolSpec},
     schema::{Kind, Schema},
 };
+use crate::options::Cap;
 
 /// The tools of this group.
 pub(crate) fn tools() -> Vec<ToolSpec> {
     vec![
         ToolSpec::own(
-            Group::Sessions,
+            Cap::Sessions,
             "session_open",
             "Open a session",
             "Open another isolated browser, for a sub-agent; it ends with this client",
@@ -28,7 +29,7 @@ pub(crate) fn tools() -> Vec<ToolSpec> {
             |call, args| Box::pin(async move { open(call, &args) }),
         ),
         ToolSpec::own(
-            Group::Sessions,
+            Cap::Sessions,
             "session_list",
             "List sessions",
             "List your sessions with tabs, cursors and memory",
@@ -42,7 +43,7 @@ pub(crate) fn tools() -> Vec<ToolSpec> {
         )
         .read_only(),
         ToolSpec::own(
-            Group::Sessions,
+            Cap::Sessions,
             "session_close",
             "Close a session",
             "End a session: tabs, cookies, cursors and buffers go; says what was freed",

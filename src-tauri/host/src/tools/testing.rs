@@ -23,9 +23,11 @@ use super::{
     catalog::{Catalog, Modal, ToolSpec, all},
     response::{Answer, Section},
     schema::{Kind, Schema},
+    setups::Setups,
 };
 use crate::{
     browser::Browsers,
+    options::ClientOptions,
     run::{Guardian, RunDirs},
 };
 
@@ -57,7 +59,7 @@ impl Bench {
             manager,
             cursors,
             browsers,
-            catalog: Arc::new(Catalog::of(tools)),
+            setups: Arc::new(Setups::with(ClientOptions::default(), Arc::new(Catalog::of(tools)))),
             settings: Arc::new(settings),
             stopping: CancellationToken::new(),
         });

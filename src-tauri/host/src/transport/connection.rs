@@ -24,7 +24,7 @@ use super::{
     watch::ProcessWatch,
     wire::Wire,
 };
-use crate::tools::call::ToolHost;
+use crate::{options::ClientOptions, tools::call::ToolHost};
 
 /// How long a client that is gone may take to leave the library's service.
 const LEAVE: Duration = Duration::from_secs(3);
@@ -101,6 +101,7 @@ pub(super) async fn serve(stream: UnixStream, pid: Option<u32>, shared: Shared) 
     }
     let flags = hello.as_ref().map(|hello| hello.flags.as_slice()).unwrap_or_default();
     let wants_window = flags.iter().any(|flag| flag == "--headed");
+    let _given = (!flags.is_empty()).then(|| shared.host.setups.give(&client, ClientOptions::of_flags(flags)));
     let _window = wants_window.then(|| shared.host.browsers.prefer_window(&client));
     tracing::debug!(%client, ?pid, "client connected");
     let presence = Presence {

@@ -202,7 +202,9 @@ impl ServerHandler for Agent {
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         self.met(&context);
-        Ok(ListToolsResult::with_all_items(listed(&self.host.catalog))
+        let client = self.known(&context);
+        let setup = client.map_or_else(|| self.host.setups.usual().clone(), |client| self.host.setups.of(&client));
+        Ok(ListToolsResult::with_all_items(listed(&setup.catalog))
             .with_ttl_ms(TTL_MS)
             .with_cache_scope(CacheScope::Private))
     }
