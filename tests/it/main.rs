@@ -36,6 +36,12 @@ mod http;
 mod http_door;
 /// Nobody calls, or at the last moment; sessions that outlive their client or have several.
 mod idle;
+/// `ebb mcp`: how it comes, and that nothing of it stays, whatever ends it.
+mod mcp_life;
+/// What `ebb mcp` is told reaches the pages and the answers: each option against a real page.
+mod mcp_options;
+/// Where the pages of `ebb mcp` live: a profile on disk, contexts in memory, a browser that runs already.
+mod mcp_profile;
 /// What sessions hold: the figures against the processes, the last measurement, the budget.
 mod memory;
 /// Two ends of one session at the same moment.

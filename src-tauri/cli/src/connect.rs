@@ -3,6 +3,7 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use ebb_host::{
+    options,
     paths::PathOptions,
     transport::bridge::{self, Ending, Options},
 };
@@ -20,48 +21,29 @@ pub(crate) struct Args {
     /// Fail where Ebb is not running, instead of starting it.
     #[arg(long)]
     no_start: bool,
-    /// Options for this client's sessions, such as `--caps=vision`.
+    /// Options for this client's sessions, such as `--caps=vision`: those of `ebb mcp --help`.
     #[arg(value_name = "OPTIONS", trailing_var_arg = true, allow_hyphen_values = true)]
     options: Vec<String>,
 }
-
-/// Options of a self-contained server that a shared host cannot take from one of its clients.
-const HOST_WIDE: [&str; 22] = [
-    "allowed-hosts",
-    "browser",
-    "cdp-endpoint",
-    "cdp-header",
-    "cdp-timeout",
-    "config",
-    "executable-path",
-    "headless",
-    "host",
-    "isolated",
-    "no-sandbox",
-    "no-webmcp",
-    "port",
-    "proxy-bypass",
-    "proxy-server",
-    "sandbox",
-    "save-session",
-    "shared-browser-context",
-    "storage-state",
-    "timeout-idle",
-    "token-file",
-    "user-data-dir",
-];
 
 pub(crate) fn run(mut args: Args) -> ExitCode {
     // After the first option that is not ours everything is taken for such; these may come late.
     let socket = args.socket.or_else(|| take(&mut args.options, "--socket").map(PathBuf::from));
     let data_dir = args.data_dir.or_else(|| take(&mut args.options, "--data-dir").map(PathBuf::from));
     let late = args.options.iter().position(|option| option == "--no-start").map(|at| args.options.remove(at));
-    let ignored: Vec<&str> = args.options.iter().filter_map(|option| host_wide(option)).collect();
-    if !ignored.is_empty() {
-        out::note(&format!("ignored, these belong to the host: --{}", ignored.join(", --")));
+    let told = match options::travelling(&args.options, |name| std::env::var_os(name)) {
+        Ok(told) => told,
+        Err(error) => {
+            out::error(&error);
+            return ExitCode::FAILURE;
+        }
+    };
+    if !told.ignored.is_empty() {
+        out::note(&format!("ignored, these belong to the host: --{}", told.ignored.join(", --")));
     }
+    told.notes.iter().for_each(|line| out::note(line));
     let start = !args.no_start && late.is_none();
-    match bridge::run(&Options { paths: PathOptions { socket, data_dir }, flags: args.options, start }) {
+    match bridge::run(&Options { paths: PathOptions { socket, data_dir }, flags: told.flags, start }) {
         Ending::Done | Ending::ClientGone => ExitCode::SUCCESS,
         Ending::HostQuit => {
             out::note("Ebb was quit by the user");
@@ -84,12 +66,6 @@ fn take(options: &mut Vec<String>, name: &str) -> Option<String> {
     }
 }
 
-fn host_wide(option: &str) -> Option<&str> {
-    let name = option.strip_prefix("--")?;
-    let name = name.split('=').next().unwrap_or(name);
-    HOST_WIDE.contains(&name).then_some(name)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,13 +84,5 @@ mod tests {
         assert_eq!(some, ["x"]);
         assert_eq!(take(&mut options(&["--socket"]), "--socket"), None);
         assert_eq!(take(&mut some, "--socket"), None);
-    }
-
-    #[test]
-    fn options_of_the_host_are_told_from_those_of_a_session() {
-        assert_eq!(host_wide("--port=80"), Some("port"));
-        assert_eq!(host_wide("--headless"), Some("headless"));
-        assert_eq!(host_wide("--caps=vision"), None);
-        assert_eq!(host_wide("80"), None);
     }
 }

@@ -11,11 +11,11 @@ pub(crate) struct Args {
     run_dir: PathBuf,
     /// Where to say what was done.
     #[arg(long)]
-    log_dir: PathBuf,
+    log_dir: Option<PathBuf>,
 }
 
 pub(crate) fn run(args: &Args) -> ExitCode {
-    match ebb_host::run::guard(&args.run_dir, &args.log_dir) {
+    match ebb_host::run::guard(&args.run_dir, args.log_dir.as_deref()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             out::error(&error);

@@ -9,11 +9,13 @@ mod doctor;
 mod end;
 mod guard;
 mod history;
+mod mcp;
 mod out;
 mod place;
 mod serve;
 mod sessions;
 mod shell;
+mod signals;
 mod status;
 mod table;
 
@@ -33,6 +35,8 @@ struct Cli {
 enum Command {
     /// Connect an MCP client over standard input and output; what clients are configured with.
     Connect(connect::Args),
+    /// Run a whole server of your own on standard input and output, or over HTTP; for CI and containers.
+    Mcp(mcp::Args),
     /// Run the host without a window, until it is told to stop.
     Serve(serve::Args),
     /// Show whether Ebb runs, and what it holds.
@@ -64,6 +68,7 @@ enum Command {
 fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Connect(args) => connect::run(args),
+        Command::Mcp(args) => mcp::run(&args),
         Command::Serve(args) => serve::run(args),
         Command::Status(args) => status::run(&args),
         Command::Sessions(args) => sessions::run(&args),

@@ -12,6 +12,12 @@ pub(crate) fn line(text: &str) {
     drop(writeln!(stdout, "{text}").and_then(|()| stdout.flush()));
 }
 
+/// Text that has its line ends already.
+pub(crate) fn text(text: &str) {
+    let mut stdout = std::io::stdout().lock();
+    drop(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()));
+}
+
 /// Several lines.
 pub(crate) fn lines(lines: &[String]) {
     for text in lines {

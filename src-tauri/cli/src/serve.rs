@@ -7,14 +7,12 @@ use std::{
     time::Duration,
 };
 
+use crate::{out, signals::Signals};
 use ebb_core::{Code, Error, Result, settings::Settings};
 use ebb_host::{
     Host, HostOptions, config, logging,
     paths::{PathOptions, Paths},
 };
-use tokio::signal::unix::{SignalKind, signal};
-
-use crate::out;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -201,27 +199,6 @@ fn loopback(address: &str) -> Result<SocketAddr> {
     let ip: IpAddr = host.parse().map_err(|_| wrong())?;
     let port: u16 = port.parse().map_err(|_| wrong())?;
     if ip.is_loopback() { Ok(SocketAddr::new(ip, port)) } else { Err(wrong()) }
-}
-
-/// Every polite way to say stop.
-struct Signals([tokio::signal::unix::Signal; 3]);
-
-impl Signals {
-    fn new() -> Result<Self> {
-        let listen = |kind| {
-            signal(kind).map_err(|error| Error::new(Code::Internal, format!("signals cannot be heard: {error}")))
-        };
-        Ok(Self([listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?, listen(SignalKind::hangup())?]))
-    }
-
-    async fn next(&mut self) {
-        let [interrupt, terminate, hangup] = &mut self.0;
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hangup.recv() => {}
-        }
-    }
 }
 
 #[cfg(test)]

@@ -109,7 +109,7 @@ impl Host {
                 "removed what a dead host had left"
             );
         }
-        let guardian = Guardian::start(ebb_executable(), paths.run_dir.clone(), paths.log_dir.clone());
+        let guardian = Guardian::start(ebb_executable(), paths.run_dir.clone(), Some(paths.log_dir.clone()));
         let instance = InstanceId::new();
         let run_dirs = RunDirs::new(paths.run_dir.clone(), &instance, Arc::clone(&guardian));
         let history = Arc::new(History::open(&paths.data_dir.join("history.db"), &instance, settings.history));
@@ -425,7 +425,7 @@ impl HostInfo for Info {
 }
 
 /// The command-line program that clients are pointed at: this one, or the one beside it.
-fn ebb_executable() -> PathBuf {
+pub(crate) fn ebb_executable() -> PathBuf {
     let name = format!("ebb{}", std::env::consts::EXE_SUFFIX);
     let this = std::env::current_exe().unwrap_or_default();
     if this.file_name().is_some_and(|file| file == name.as_str()) {

@@ -18,7 +18,11 @@ pub mod run;
 
 #[cfg(unix)]
 mod host;
+#[cfg(unix)]
+mod standalone;
 mod tools;
 
 #[cfg(unix)]
 pub use host::{Host, HostOptions, ShowWindow};
+#[cfg(unix)]
+pub use standalone::Standalone;

@@ -11,6 +11,14 @@ use tracing_subscriber::{EnvFilter, Layer as _, layer::SubscriberExt as _, util:
 /// Log files kept, one a day.
 const FILES: usize = 7;
 
+/// Logs to standard error when `RUST_LOG` asks, and nowhere else: for a server that leaves no file.
+pub fn to_stderr() {
+    if std::env::var_os("RUST_LOG").is_some() {
+        let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(std::io::stderr);
+        drop(tracing_subscriber::registry().with(layer.with_filter(EnvFilter::from_default_env())).try_init());
+    }
+}
+
 /// Starts logging for this process at `level`, unless `RUST_LOG` says otherwise. Keep the guard until the end: dropping it writes what is queued.
 /// A log that cannot be written is no reason not to run.
 #[must_use]

@@ -140,6 +140,15 @@ impl Paths {
     }
 }
 
+/// The data folder of this user, for programs that need none of the sockets.
+///
+/// # Errors
+/// No home directory is known.
+pub(crate) fn data_dir() -> Result<PathBuf> {
+    let environment = Environment::current();
+    environment.path("EBB_DATA_DIR").map_or_else(|| place::data_dir(&environment), |folder| absolute(&folder))
+}
+
 /// The socket that the user named, made absolute.
 fn told(environment: &Environment, options: &PathOptions) -> Result<Option<PathBuf>> {
     let told = options.socket.clone().or_else(|| environment.path("EBB_SOCKET"));

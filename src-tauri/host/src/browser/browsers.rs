@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use async_trait::async_trait;
@@ -19,13 +19,17 @@ use parking_lot::Mutex;
 use super::{
     chromium::Chromium,
     endpoint::Endpoint,
+    plan::Plan,
     pool::{Common, Mode, Pool},
     session::SessionBrowser,
 };
-use crate::run::RunDirs;
+use crate::{options::ContextOptions, run::RunDirs};
 
 /// How long a stopping host waits for what its browsers still do.
 const TASKS: std::time::Duration = std::time::Duration::from_secs(3);
+
+/// Tells how a client's pages are made.
+type Looks = Box<dyn Fn(&ClientId) -> ContextOptions + Send + Sync>;
 
 /// The browsers of a host. Cheap to clone through its `Arc`.
 pub struct Browsers {
@@ -39,6 +43,8 @@ pub struct Browsers {
     sessions: Mutex<HashMap<SessionId, Arc<SessionBrowser>>>,
     /// Clients whose sessions get a window unless they say otherwise.
     headed: Mutex<HashSet<ClientId>>,
+    /// How a client's pages are made.
+    looks: OnceLock<Looks>,
     max_tabs: usize,
 }
 
@@ -48,8 +54,16 @@ impl Browsers {
     /// # Errors
     /// [`Code::InvalidArguments`] for an endpoint that is no address.
     pub(crate) fn new(settings: &Settings, run_dirs: Arc<RunDirs>) -> Result<Arc<Self>> {
+        Self::with_plan(settings, Plan::default(), run_dirs)
+    }
+
+    /// The same for a server of one's own.
+    ///
+    /// # Errors
+    /// As [`Browsers::new`].
+    pub(crate) fn with_plan(settings: &Settings, plan: Plan, run_dirs: Arc<RunDirs>) -> Result<Arc<Self>> {
         let endpoint = settings.browser.endpoint.as_deref().map(Endpoint::parse).transpose()?;
-        let common = Common::new(settings.browser.clone(), run_dirs);
+        let common = Common::new(settings.browser.clone(), plan, run_dirs);
         let attached = endpoint.is_some();
         Ok(Arc::new(Self {
             main: Pool::new(Arc::clone(&common), endpoint.map_or(Mode::Headless, Mode::Endpoint)),
@@ -58,6 +72,7 @@ impl Browsers {
             attached,
             sessions: Mutex::default(),
             headed: Mutex::default(),
+            looks: OnceLock::new(),
             max_tabs: settings.sessions.max_tabs,
         }))
     }
@@ -67,21 +82,34 @@ impl Browsers {
         self.common.report_to(manager);
     }
 
+    /// Pages are made as `looks` says for their client. Once, when the host is composed.
+    pub(crate) fn look_by(&self, looks: impl Fn(&ClientId) -> ContextOptions + Send + Sync + 'static) {
+        drop(self.looks.set(Box::new(looks)));
+    }
+
+    /// How the pages of `client` are made.
+    pub(crate) fn look_of(&self, client: &ClientId) -> ContextOptions {
+        self.looks.get().map(|looks| looks(client)).unwrap_or_default()
+    }
+
     /// The browser side of a live session.
     ///
     /// # Errors
     /// When the session is closing or gone.
     pub fn of(&self, session: &Session) -> Result<Arc<SessionBrowser>> {
         let headed = self.common.settings.headed || self.headed.lock().contains(session.client());
-        self.side(session, headed && !self.attached)
+        self.side(session, headed && !self.attached, false, || self.look_of(session.client()))
     }
 
-    /// Decides for a new session whether it gets a window.
+    /// Decides for a further session of a client whether it gets a window (none: as its client's first) and how
+    /// its pages are made. It has a context of its own wherever the first one has the browser's.
     ///
     /// # Errors
     /// When the session is closing or gone; a window where the browser is somebody else's.
-    pub(crate) fn open_as(&self, session: &Session, headed: bool) -> Result<()> {
-        self.side(session, headed).map(drop)
+    pub(crate) fn open_as(&self, session: &Session, headed: Option<bool>, look: ContextOptions) -> Result<()> {
+        let usual = || self.common.settings.headed || self.headed.lock().contains(session.client());
+        let headed = headed.unwrap_or_else(|| usual() && !self.attached);
+        self.side(session, headed, true, || look).map(drop)
     }
 
     /// Whether a session can be opened with a window if `headed`.
@@ -106,7 +134,13 @@ impl Browsers {
         Preference { browsers: Arc::clone(self), client: client.clone() }
     }
 
-    fn side(&self, session: &Session, headed: bool) -> Result<Arc<SessionBrowser>> {
+    fn side(
+        &self,
+        session: &Session,
+        headed: bool,
+        apart: bool,
+        look: impl FnOnce() -> ContextOptions,
+    ) -> Result<Arc<SessionBrowser>> {
         let mut sessions = self.sessions.lock();
         // Checked under the lock that `dispose` takes too: after it, nothing can be made.
         if session.closing().is_cancelled() {
@@ -115,7 +149,7 @@ impl Browsers {
         let pool = if headed { &self.window } else { &self.main };
         let side = sessions
             .entry(session.id().clone())
-            .or_insert_with(|| SessionBrowser::new(session, Arc::clone(pool), self.max_tabs));
+            .or_insert_with(|| SessionBrowser::new(session, Arc::clone(pool), self.max_tabs, look(), apart));
         Ok(Arc::clone(side))
     }
 

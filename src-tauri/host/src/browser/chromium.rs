@@ -24,6 +24,7 @@ use super::{
     launch::Launched,
     locate::Found,
     pipe::{CdpError, Connection, EventSink},
+    plan::Plan,
     pulse::Pulse,
     supervisor::{clear, stay_attached, supervise},
     words::LastWords,
@@ -106,7 +107,7 @@ impl Chromium {
         unwanted: &CancellationToken,
         changed: impl Fn() + Send + Sync + 'static,
     ) -> Result<Arc<Self>> {
-        let Launched { mut child, pid, read, write, sandbox_off, words } = launched;
+        let Launched { mut child, pid, read, write, sandbox_off, words, profile } = launched;
         let process = Process { pid, found, sandbox_off, words };
         let connected = match Connection::open(read, write, sink, tasks) {
             Ok(connection) => tokio::select! {
@@ -131,7 +132,12 @@ impl Chromium {
         connection.post(None, &discover);
         connection.post(None, &attach);
         let chromium = Arc::new(Self::new(connection, &version, Origin::Ours(process)));
-        tasks.spawn(supervise(Arc::clone(&chromium), child, run_dir, changed));
+        let supervised = supervise(Arc::clone(&chromium), child, run_dir, changed);
+        tasks.spawn(async move {
+            supervised.await;
+            // Somebody else's from now on.
+            drop(profile);
+        });
         Ok(chromium)
     }
 
@@ -142,11 +148,12 @@ impl Chromium {
     /// [`Code::BrowserFailed`] when it cannot be reached or does not answer.
     pub(crate) async fn attach(
         endpoint: &Endpoint,
+        plan: &Plan,
         sink: Arc<dyn EventSink>,
         tasks: &TaskTracker,
         changed: impl Fn() + Send + Sync + 'static,
     ) -> Result<Arc<Self>> {
-        let connection = Connection::over(endpoint.connect().await?, sink, tasks);
+        let connection = Connection::over(endpoint.connect(plan).await?, sink, tasks);
         let version = match connection.call(None, &GetVersionParams::default()).await {
             Ok(version) => version,
             Err(error) => {
@@ -252,6 +259,11 @@ impl Chromium {
     pub(crate) fn made(&self, context: &str) {
         self.used.store(true, Ordering::Relaxed);
         self.contexts.lock().insert(context.to_owned());
+    }
+
+    /// The context that it has by itself is used.
+    pub(crate) fn uses_its_own(&self) {
+        self.used.store(true, Ordering::Relaxed);
     }
 
     /// The context was disposed.

@@ -36,7 +36,10 @@ pub(super) async fn climb(context: &Context, tabs: &BTreeMap<u32, Arc<Tab>>) -> 
     if !chromium.is_alive() {
         return Ok(Rung::BrowserGone);
     }
-    if !chromium.is_unresponsive() {
+    if context.is_default && (chromium.pid().is_none() || leave(context, tabs).await) {
+        return Ok(Rung::Disposed);
+    }
+    if !context.is_default && !chromium.is_unresponsive() {
         // Nobody closes it, so there is always a turn; the step's deadline ends a wait for a browser that hangs.
         let _turn = chromium.disposals.acquire().await;
         if !chromium.is_alive() {
@@ -65,6 +68,23 @@ pub(super) async fn climb(context: &Context, tabs: &BTreeMap<u32, Arc<Tab>>) -> 
     tokio::time::timeout(Duration::from_secs(1), chromium.gone()).await.map(|()| Rung::BrowserRecycled).map_err(|_| {
         Error::new(Code::BrowserUnresponsive, format!("the browser (process {:?}) does not end", chromium.pid()))
     })
+}
+
+/// Closes the tabs of a context that the browser has by itself; whether they are gone. What they left in the
+/// profile stays: that is what it is for.
+async fn leave(context: &Context, tabs: &BTreeMap<u32, Arc<Tab>>) -> bool {
+    let connection = &context.chromium.connection;
+    if context.chromium.is_unresponsive() {
+        return false;
+    }
+    let close = tabs.values().map(|tab| async move {
+        let close = CloseTargetParams::new(tab.target.clone());
+        match connection.call_within(None, &close, Duration::from_secs(1)).await {
+            Err(error) => error.is_gone() || matches!(error, CdpError::Refused { .. }),
+            Ok(_) => true,
+        }
+    });
+    futures::future::join_all(close).await.into_iter().all(|closed| closed)
 }
 
 /// Ends the renderers of a disposed context that are still there after a moment: Chromium itself gives

@@ -7,7 +7,7 @@ use async_tungstenite::{
     tokio::{ConnectStream, connect_async_with_config},
     tungstenite::{
         client::IntoClientRequest,
-        http::{HeaderValue, header::AUTHORIZATION},
+        http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION},
         protocol::WebSocketConfig,
     },
 };
@@ -16,10 +16,13 @@ use ebb_core::{Code, Error, Result};
 use serde::Deserialize;
 use url::{Host, Url};
 
-use super::pipe::MAX_MESSAGE;
+use super::{pipe::MAX_MESSAGE, plan::Plan};
 
 /// How long a connection may take, the question for its address included.
 const CONNECT: Duration = Duration::from_secs(10);
+
+/// The longest time that may be given it.
+const LONGEST: Duration = Duration::from_secs(100);
 
 /// Bytes of the answer to `/json/version`.
 const MAX_VERSION: usize = 64 * 1024;
@@ -81,25 +84,28 @@ impl Endpoint {
     ///
     /// # Errors
     /// [`Code::BrowserFailed`] with the reason.
-    pub(super) async fn connect(&self) -> Result<Socket> {
+    pub(super) async fn connect(&self, plan: &Plan) -> Result<Socket> {
         let failed = |why: &str| {
             let why = ebb_core::sessions::clean_text(why, 300);
             Error::new(Code::BrowserFailed, format!("the browser at {self} cannot be reached: {why}"))
                 .next("Start it, or correct the endpoint (--browser-endpoint, EBB_BROWSER_ENDPOINT); then call again.")
         };
-        match tokio::time::timeout(CONNECT, self.dial()).await {
+        // Zero is as long as it likes, which here is as long as any call.
+        let limit = plan.connect.map_or(CONNECT, |limit| if limit.is_zero() { LONGEST } else { limit.min(LONGEST) });
+        match tokio::time::timeout(limit, self.dial(&headers_of(plan).map_err(|why| failed(&why))?)).await {
             Ok(Ok(socket)) => Ok(socket),
             Ok(Err(why)) => Err(failed(&why)),
-            Err(_) => Err(failed(&format!("no answer within {} s", CONNECT.as_secs()))),
+            Err(_) => Err(failed(&format!("no answer within {} ms", limit.as_millis()))),
         }
     }
 
-    async fn dial(&self) -> Result<Socket, String> {
-        let socket = if self.0.scheme() == "http" { self.ask().await? } else { self.0.clone() };
+    async fn dial(&self, headers: &HeaderMap) -> Result<Socket, String> {
+        let socket = if self.0.scheme() == "http" { self.ask(headers).await? } else { self.0.clone() };
         let mut request = without_user(&socket).as_str().into_client_request().map_err(|error| error.to_string())?;
         if let Some(header) = self.authorization() {
             request.headers_mut().insert(AUTHORIZATION, header);
         }
+        request.headers_mut().extend(headers.clone());
         let config = WebSocketConfig::default().max_message_size(Some(MAX_MESSAGE)).max_frame_size(Some(MAX_MESSAGE));
         let (stream, _) = connect_async_with_config(request, Some(config)).await.map_err(|error| error.to_string())?;
         Ok(stream)
@@ -107,7 +113,7 @@ impl Endpoint {
 
     /// Asks a browser at `http://host:port` for the path of its socket. Chromium answers only to a numeric
     /// address, so a name is looked up first.
-    async fn ask(&self) -> Result<Url, String> {
+    async fn ask(&self, headers: &HeaderMap) -> Result<Url, String> {
         let mut at = without_user(&self.0);
         if let Some(Host::Domain(name)) = self.0.host()
             && name != "localhost"
@@ -124,6 +130,7 @@ impl Endpoint {
         if let Some(header) = self.authorization() {
             asking = asking.header(AUTHORIZATION, header);
         }
+        asking = asking.headers(headers.clone());
         // The library's words name the address, which is not shown.
         let mut answer = asking.send().await.map_err(|error| error.without_url().to_string())?;
         if !answer.status().is_success() {
@@ -159,6 +166,17 @@ impl Endpoint {
         header.set_sensitive(true);
         Some(header)
     }
+}
+
+/// The headers that the connection is made with.
+fn headers_of(plan: &Plan) -> Result<HeaderMap, String> {
+    let parsed = plan.headers.iter().map(|(name, value)| {
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("{name:?} is no header"))?;
+        let mut value = HeaderValue::from_str(value).map_err(|_| format!("the header {name} has no usable value"))?;
+        value.set_sensitive(true);
+        Ok((name, value))
+    });
+    parsed.collect()
 }
 
 /// The address without user and password: they travel in a header.
@@ -204,7 +222,7 @@ mod tests {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         for scheme in ["ws", "http"] {
             let endpoint = Endpoint::parse(&format!("{scheme}://user:secret@127.0.0.1:{port}/secret")).unwrap();
-            let error = endpoint.connect().await.err().unwrap();
+            let error = endpoint.connect(&Plan::default()).await.err().unwrap();
             assert_eq!(error.code, Code::BrowserFailed);
             assert!(error.message.contains(&format!("127.0.0.1:{port}")) && error.next.is_some(), "{error:?}");
             assert!(!error.message.contains("secret"), "{error:?}");

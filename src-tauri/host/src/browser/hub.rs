@@ -5,15 +5,20 @@ use std::{
     sync::{Arc, OnceLock, Weak},
 };
 
-use chromiumoxide::cdp::browser_protocol::target::{AttachToTargetParams, CloseTargetParams};
+use chromiumoxide::cdp::browser_protocol::target::{
+    AttachToTargetParams, CloseTargetParams, DetachFromTargetParams, GetTargetsParams,
+};
+use ebb_core::Result;
 use parking_lot::Mutex;
 use serde_json::Value;
+use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
 use super::{
     chromium::Chromium,
     pipe::EventSink,
-    session::{Context, SessionBrowser},
+    seed::{self, SeedEvent},
+    session::{Context, SessionBrowser, explain},
     tab::Tab,
 };
 
@@ -23,6 +28,8 @@ pub(crate) struct Hub {
     sessions: Mutex<HashMap<String, Weak<SessionBrowser>>>,
     tabs: Mutex<HashMap<String, Arc<Tab>>>,
     tasks: TaskTracker,
+    /// Contexts that nobody uses yet, and what listens to their pages.
+    seeding: Mutex<HashMap<String, mpsc::Sender<SeedEvent>>>,
     /// Somebody else's browser: what is not ours in it is left alone.
     of_others: bool,
 }
@@ -40,7 +47,7 @@ impl Hub {
 
     fn with(tasks: TaskTracker, of_others: bool) -> Arc<Self> {
         let (chromium, sessions, tabs) = (OnceLock::new(), Mutex::default(), Mutex::default());
-        Arc::new(Self { chromium, sessions, tabs, tasks, of_others })
+        Arc::new(Self { chromium, sessions, tabs, tasks, seeding: Mutex::default(), of_others })
     }
 
     /// Tells the hub which Chromium it serves.
@@ -54,9 +61,56 @@ impl Hub {
         self.sessions.lock().insert(context.id.clone(), Arc::downgrade(session));
     }
 
+    /// Takes in the pages that a context had before it was anybody's here.
+    ///
+    /// # Errors
+    /// When the browser does not say which.
+    pub(super) async fn adopt_pages(&self, context: &Context) -> Result<()> {
+        let connection = &context.chromium.connection;
+        let targets = connection.call(None, &GetTargetsParams::default()).await.map_err(|error| explain(&error))?;
+        for target in targets.target_infos {
+            let is_ours = target.browser_context_id.is_some_and(|id| *id.inner() == context.id);
+            if target.r#type != "page" || !is_ours || target.url.starts_with("devtools://") {
+                continue;
+            }
+            let attach = AttachToTargetParams::builder().target_id(target.target_id).flatten(true).build();
+            if let Ok(attach) = attach {
+                // Its event comes before its answer: the tab is there then. A page that closed meanwhile is none.
+                drop(connection.call(None, &attach).await);
+            }
+        }
+        Ok(())
+    }
+
     /// The context is gone.
     pub(crate) fn unroute(&self, context: &str) {
         self.sessions.lock().remove(context);
+    }
+
+    /// From now on pages of `context`, which is nobody's yet, are heard by what is returned.
+    pub(super) fn start_seeding(&self, context: &str) -> mpsc::Receiver<SeedEvent> {
+        let (sender, events) = mpsc::channel(seed::EVENTS);
+        self.seeding.lock().insert(context.to_owned(), sender);
+        events
+    }
+
+    /// The context's pages are everybody's matter again.
+    pub(super) fn stop_seeding(&self, context: &str) {
+        self.seeding.lock().remove(context);
+    }
+
+    /// Passes an event on to who prepares a context; whether somebody does.
+    fn seed(&self, context: Option<&str>, session: &str, method: &str, params: &Value) -> bool {
+        let seeding = self.seeding.lock();
+        let mut listeners =
+            seeding.iter().filter(|(known, _)| context.is_none_or(|context| context == *known)).peekable();
+        let heard = listeners.peek().is_some();
+        for (_, listener) in listeners {
+            let event = SeedEvent { session: session.to_owned(), method: method.to_owned(), params: params.clone() };
+            // One that is full is too late anyway, and has a deadline.
+            drop(listener.try_send(event));
+        }
+        heard
     }
 
     fn tab(&self, session: &str) -> Option<Arc<Tab>> {
@@ -72,7 +126,8 @@ impl Hub {
         let text = |pointer: &str| params.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
         let (target, context) = (text("/targetInfo/targetId"), text("/targetInfo/browserContextId"));
         let Some(chromium) = self.chromium.get().and_then(Weak::upgrade) else { return };
-        if self.of_others && self.sessions.lock().contains_key(context) {
+        let is_ours = || self.sessions.lock().contains_key(context) || self.seeding.lock().contains_key(context);
+        if self.of_others && is_ours() {
             let attach = AttachToTargetParams::builder().target_id(target.to_owned()).flatten(true).build();
             // It cannot fail: the target is named.
             if let Ok(attach) = attach {
@@ -87,13 +142,24 @@ impl Hub {
             (text("/sessionId"), text("/targetInfo/targetId"), text("/targetInfo/browserContextId"));
         let Some(chromium) = self.chromium.get().and_then(Weak::upgrade) else { return };
         let session = self.sessions.lock().get(context).and_then(Weak::upgrade);
+        if session.is_none() && self.seed(Some(context), cdp, "Target.attachedToTarget", params) {
+            return;
+        }
         let opener = params.pointer("/targetInfo/openerId").and_then(Value::as_str);
         let tab = session.and_then(|session| session.adopt(target, cdp, opener, &chromium));
         let Some(tab) = tab else {
-            // Nobody's page, or one more than its session may have.
-            chromium.connection.post(None, &CloseTargetParams::new(target.to_owned()));
+            if self.of_others {
+                let detach = DetachFromTargetParams::builder().session_id(cdp.to_owned()).build();
+                chromium.connection.post(None, &detach);
+            } else {
+                // Nobody's page, or one more than its session may have.
+                chromium.connection.post(None, &CloseTargetParams::new(target.to_owned()));
+            }
             return;
         };
+        if self.of_others {
+            tab.was_there(text("/targetInfo/url"), text("/targetInfo/title"));
+        }
         self.tabs.lock().insert(cdp.to_owned(), Arc::clone(&tab));
         self.tasks.spawn(tab.set_up());
     }
@@ -127,7 +193,9 @@ impl Hub {
 
 impl EventSink for Hub {
     fn event(&self, session: Option<&str>, method: &str, params: &str) {
-        let wanted = super::capture::is_wanted(method) || (self.of_others && method == "Target.targetCreated");
+        let wanted = super::capture::is_wanted(method)
+            || method == "Fetch.requestPaused"
+            || (self.of_others && method == "Target.targetCreated");
         if !wanted {
             return;
         }
@@ -145,7 +213,11 @@ impl EventSink for Hub {
                 }
             }
             (Some(session), _) => {
-                if let Some(tab) = self.tab(session) {
+                let tab = self.tab(session);
+                if tab.is_none() && method == "Fetch.requestPaused" {
+                    self.seed(None, session, method, &params);
+                }
+                if let Some(tab) = tab {
                     tab.event(method, &params);
                     if matches!(
                         method,

@@ -9,6 +9,8 @@ use tokio::process::{Child, Command};
 use super::{
     display::Display,
     locate::{Found, Kind},
+    plan::{Plan, bypass_list},
+    profile::Profile,
     words::LastWords,
 };
 use crate::run::{RunDir, processes};
@@ -79,6 +81,8 @@ pub(crate) struct Launched {
     pub(crate) sandbox_off: Option<String>,
     /// What it says on standard error.
     pub(crate) words: LastWords,
+    /// The profile on disk that it has, until it is gone.
+    pub(crate) profile: Option<Profile>,
 }
 
 /// How a browser appears to people.
@@ -90,12 +94,19 @@ pub(crate) enum Look {
     Window(Display),
 }
 
-/// Spawns `found` in `run_dir`.
+/// Spawns `found` in `run_dir`, with a throw-away profile there unless it has one.
 ///
 /// # Errors
 /// [`Code::BrowserFailed`] with the system's reason.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that starts a browser; the supervisor owns it")]
-pub(crate) fn spawn(found: &Found, look: Look, settings: &BrowserSettings, run_dir: &RunDir) -> Result<Launched> {
+pub(crate) fn spawn(
+    found: &Found,
+    look: Look,
+    settings: &BrowserSettings,
+    plan: &Plan,
+    profile: Option<Profile>,
+    run_dir: &RunDir,
+) -> Result<Launched> {
     let failed = |error: &dyn std::fmt::Display| {
         Error::new(Code::BrowserFailed, format!("the browser {} could not be started: {error}", found.path.display()))
             .next("Run `ebb doctor`, or name another browser with --browser.")
@@ -106,7 +117,8 @@ pub(crate) fn spawn(found: &Found, look: Look, settings: &BrowserSettings, run_d
 
     let mut command = Command::new(&found.path);
     command
-        .args(arguments(found, look, settings, run_dir.path(), sandbox_off.is_some()))
+        .args(arguments(found, look, settings, run_dir.path(), profile.as_ref(), sandbox_off.is_some()))
+        .args(proxy(plan))
         .env_clear()
         .envs(environment(run_dir.path()))
         .current_dir(run_dir.path())
@@ -131,7 +143,7 @@ pub(crate) fn spawn(found: &Found, look: Look, settings: &BrowserSettings, run_d
     for end in [&our_read, &our_write] {
         rustix::io::ioctl_fionbio(end, true).map_err(|error| failed(&error))?;
     }
-    Ok(Launched { child, pid, read: our_read, write: our_write, sandbox_off, words })
+    Ok(Launched { child, pid, read: our_read, write: our_write, sandbox_off, words, profile })
 }
 
 #[cfg(not(target_vendor = "apple"))]
@@ -155,12 +167,13 @@ fn arguments(
     look: Look,
     settings: &BrowserSettings,
     run_dir: &Path,
+    profile: Option<&Profile>,
     sandbox_off: bool,
 ) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = FLAGS.into_iter().map(OsString::from).collect();
-    let mut profile = OsString::from("--user-data-dir=");
-    profile.push(run_dir.join("profile"));
-    arguments.push(profile);
+    let mut folder = OsString::from("--user-data-dir=");
+    folder.push(profile.map_or_else(|| run_dir.join("profile"), |profile| profile.path().to_owned()));
+    arguments.push(folder);
     match look {
         Look::Headless => {
             if found.kind == Kind::Full {
@@ -176,6 +189,13 @@ fn arguments(
     }
     arguments.extend(settings.extra_args.iter().map(OsString::from));
     arguments
+}
+
+/// The proxy of everything in the browser.
+fn proxy(plan: &Plan) -> Vec<String> {
+    let Some(proxy) = &plan.proxy else { return Vec::new() };
+    let bypass = bypass_list(proxy.bypass.as_deref());
+    vec![format!("--proxy-server={}", proxy.server), format!("--proxy-bypass-list={bypass}")]
 }
 
 fn environment(run_dir: &Path) -> Vec<(OsString, OsString)> {
@@ -227,7 +247,7 @@ mod tests {
     fn windows_are_shown_only_where_they_are_asked_for() {
         let found = |kind| Found { path: "/x".into(), kind, why: String::new() };
         let has = |kind, look, flag: &str| {
-            let arguments = arguments(&found(kind), look, &BrowserSettings::default(), Path::new("/run"), false);
+            let arguments = arguments(&found(kind), look, &BrowserSettings::default(), Path::new("/run"), None, false);
             arguments.iter().any(|argument| argument == flag)
         };
         let window = Look::Window(Display::Usual);
@@ -241,7 +261,7 @@ mod tests {
     #[test]
     fn there_is_never_a_debugging_port() {
         let found = Found { path: "/x".into(), kind: Kind::Full, why: String::new() };
-        let arguments = arguments(&found, Look::Headless, &BrowserSettings::default(), Path::new("/run"), true);
+        let arguments = arguments(&found, Look::Headless, &BrowserSettings::default(), Path::new("/run"), None, true);
         assert!(arguments.iter().all(|argument| !argument.to_string_lossy().contains("remote-debugging-port")));
     }
 }

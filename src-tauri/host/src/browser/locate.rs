@@ -88,6 +88,28 @@ pub fn find_full(settings: &BrowserSettings) -> Result<Found> {
     Machine::this().find(settings, true)
 }
 
+/// The binary of a channel such as `chrome` or `msedge-beta`, where it is installed.
+#[must_use]
+pub fn channel(name: &str) -> Option<PathBuf> {
+    let (base, rest) = name.split_once('-').unwrap_or((name, "stable"));
+    let beginnings: &[&str] = match base {
+        "chrome" => &["google-chrome"],
+        "msedge" => &["microsoft-edge"],
+        _ => return None,
+    };
+    let names = beginnings.iter().flat_map(|beginning| {
+        let plain = (rest == "stable").then(|| (*beginning).to_owned());
+        // The unstable ones have names of their own on Linux.
+        let other = if rest == "dev" || rest == "canary" { "unstable" } else { rest };
+        [Some(format!("{beginning}-{rest}")), Some(format!("{beginning}-{other}")), plain]
+    });
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let candidates = names
+        .flatten()
+        .flat_map(|name| std::env::split_paths(&path).map(move |dir| dir.join(&name)).collect::<Vec<_>>());
+    candidates.into_iter().find(|file| is_executable(file)).map(|file| behind_wrapper(&file))
+}
+
 /// What decides where browsers are.
 struct Machine<'a> {
     chrome_path: Option<PathBuf>,

@@ -20,8 +20,8 @@ use parking_lot::Mutex;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    census::Contexts, chromium::Chromium, display, endpoint::Endpoint, hub::Hub, launch, locate, scale::Scale,
-    session::closing,
+    census::Contexts, chromium::Chromium, display, endpoint::Endpoint, hub::Hub, launch, locate, plan::Plan,
+    profile::Profile, scale::Scale, session::closing,
 };
 use crate::run::RunDirs;
 
@@ -31,6 +31,8 @@ type Started = Result<(Arc<Chromium>, Arc<Hub>)>;
 pub(crate) struct Common {
     /// Which browsers, and how.
     pub(super) settings: BrowserSettings,
+    /// What is special about them.
+    pub(super) plan: Plan,
     /// Where they run.
     pub(super) run_dirs: Arc<RunDirs>,
     /// Contexts on their way in or out.
@@ -43,9 +45,9 @@ pub(crate) struct Common {
 }
 
 impl Common {
-    pub(super) fn new(settings: BrowserSettings, run_dirs: Arc<RunDirs>) -> Arc<Self> {
+    pub(super) fn new(settings: BrowserSettings, plan: Plan, run_dirs: Arc<RunDirs>) -> Arc<Self> {
         let (contexts, scale, tasks) = (Arc::default(), Arc::default(), TaskTracker::new());
-        Arc::new(Self { settings, run_dirs, contexts, scale, tasks, manager: OnceLock::new() })
+        Arc::new(Self { settings, plan, run_dirs, contexts, scale, tasks, manager: OnceLock::new() })
     }
 
     /// Whose events to send changes through. Once, when the host is composed.
@@ -92,18 +94,51 @@ pub(crate) struct Pool {
     state: Mutex<State>,
     starts: AtomicU64,
     users: Mutex<HashSet<SessionId>>,
+    /// Who has the context that the browser has by itself.
+    default_of: Mutex<Option<SessionId>>,
 }
 
 impl Pool {
     /// A pool whose browser does not run yet.
     pub(super) fn new(common: Arc<Common>, mode: Mode) -> Arc<Self> {
         let state = Mutex::new(State::Stopped);
-        Arc::new(Self { common, mode, state, starts: AtomicU64::new(0), users: Mutex::default() })
+        let (users, default_of) = (Mutex::default(), Mutex::default());
+        Arc::new(Self { common, mode, state, starts: AtomicU64::new(0), users, default_of })
     }
 
     /// Where tasks run that must outlive who asked for them.
     pub(crate) fn tasks(&self) -> &TaskTracker {
         &self.common.tasks
+    }
+
+    /// Whether the first client has what the browser has by itself, and not a context in memory. A second
+    /// browser, for windows beside the rest, has no profile.
+    pub(super) fn keeps_default(&self) -> bool {
+        match self.mode {
+            Mode::Endpoint(_) => self.common.plan.joins,
+            Mode::Headless => self.common.plan.profile.is_some() && !self.common.settings.headed,
+            Mode::Window => self.common.plan.profile.is_some() && self.common.settings.headed,
+        }
+    }
+
+    /// Whether its browser shows windows on this machine.
+    pub(super) const fn shows_windows(&self) -> bool {
+        matches!(self.mode, Mode::Window)
+    }
+
+    /// Gives the browser's own context to `session`, unless another one has it.
+    pub(super) fn claim_default(&self, session: &SessionId) -> bool {
+        self.default_of.lock().get_or_insert_with(|| session.clone()) == session
+    }
+
+    /// Whether `session` has the browser's own context.
+    pub(super) fn owns_default(&self, session: &SessionId) -> bool {
+        self.default_of.lock().as_ref() == Some(session)
+    }
+
+    /// `session` needs the browser's own context no more.
+    pub(super) fn leave_default(&self, session: &SessionId) {
+        self.default_of.lock().take_if(|owner| owner == session);
     }
 
     /// A running browser, started now if there is none. The start goes on when the caller does not, as
@@ -173,21 +208,31 @@ impl Pool {
         if let Mode::Endpoint(endpoint) = &self.mode {
             let hub = Hub::of_others(tasks.clone());
             let sink: Arc<Hub> = Arc::clone(&hub);
+            let plan = &self.common.plan;
             let attached = tokio::select! {
-                attached = Chromium::attach(endpoint, sink, tasks, changed) => attached,
+                attached = Chromium::attach(endpoint, plan, sink, tasks, changed) => attached,
                 () = unwanted.cancelled() => Err(closing()),
             };
             let chromium = attached?;
             hub.serve(&chromium);
             tracing::info!(endpoint = %endpoint, version = chromium.version, "attached to a browser");
+            plan.say(&format!("create browser ({})", plan.kind(true)));
             return Ok((chromium, hub));
         }
         let (found, look) = match self.mode {
             Mode::Window => (locate::find_full(settings)?, launch::Look::Window(display::find()?)),
             _ => (locate::find(settings)?, launch::Look::Headless),
         };
+        let plan = &self.common.plan;
+        let profile = match plan.profile.as_ref().filter(|_| self.keeps_default()) {
+            Some(path) => Some(tokio::select! {
+                profile = Profile::take(path) => profile?,
+                () = unwanted.cancelled() => return Err(closing()),
+            }),
+            None => None,
+        };
         let run_dir = self.common.run_dirs.create('b', &["profile", "tmp", "config"]).await?;
-        let launched = match launch::spawn(&found, look, settings, &run_dir) {
+        let launched = match launch::spawn(&found, look, settings, plan, profile, &run_dir) {
             _ if unwanted.is_cancelled() => Err(closing()),
             launched => launched,
         };
@@ -203,6 +248,7 @@ impl Pool {
         let chromium = Chromium::start(launched, run_dir, found, sink, tasks, unwanted, changed).await?;
         hub.serve(&chromium);
         tracing::info!(pid = chromium.pid(), version = chromium.version, mode = ?self.mode, "browser started");
+        plan.say(&format!("create browser ({})", plan.kind(false)));
         Ok((chromium, hub))
     }
 
@@ -232,6 +278,7 @@ impl Pool {
 
     /// A session does not need it any more; the last one ends it, however far it has come.
     pub(crate) fn release(&self, session: &SessionId) {
+        self.leave_default(session);
         let before = {
             let mut state = self.state.lock();
             let mut users = self.users.lock();
@@ -244,7 +291,10 @@ impl Pool {
         match before {
             State::Stopped => return,
             State::Starting { unwanted, .. } => unwanted.cancel(),
-            State::Running(chromium, _) => drop(self.tasks().spawn(async move { chromium.shut_down().await })),
+            State::Running(chromium, _) => {
+                self.common.plan.say("close browser");
+                drop(self.tasks().spawn(async move { chromium.shut_down().await }));
+            }
         }
         self.common.emit(Event::Browser);
     }

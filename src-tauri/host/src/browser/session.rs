@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use chromiumoxide::cdp::browser_protocol::{
     browser::{BrowserContextId, SetDownloadBehaviorBehavior, SetDownloadBehaviorParams},
-    target::CreateBrowserContextParams,
+    target::{CreateBrowserContextParams, GetBrowserContextsParams},
 };
 use ebb_core::{
     Code, Error, Result, cleanup::Rung, devtools::Buffers, ids::SessionId, ports::Disposed, sessions::Session,
@@ -22,9 +22,13 @@ use super::{
     chromium::Chromium,
     disposal::{climb, dispose_context, end_stragglers, renderers},
     pipe::{CALL, CdpError},
+    plan::bypass_list,
     pool::Pool,
+    profile,
+    seed::seed,
     tab::{Tab, browser_lost},
 };
+use crate::options::ContextOptions;
 
 /// Longer than any call: the wait ends with the connection.
 const FOREVER: Duration = Duration::from_hours(24);
@@ -36,6 +40,15 @@ pub(crate) struct Context {
     pub(crate) chromium: Arc<Chromium>,
     /// Its id in the DevTools protocol.
     pub(crate) id: String,
+    /// Whether the browser has it by itself: then it can be left, but not disposed.
+    pub(crate) is_default: bool,
+}
+
+impl Context {
+    /// How commands name it: the browser's own one by saying nothing.
+    pub(super) fn named(&self) -> Option<BrowserContextId> {
+        (!self.is_default).then(|| self.id.clone().into())
+    }
 }
 
 /// A context that is being made: everybody who needs it waits for the same one.
@@ -63,19 +76,32 @@ pub struct SessionBrowser {
     pub(super) devtools: Arc<Buffers>,
     pub(super) pool: Arc<Pool>,
     pub(super) max_tabs: usize,
+    /// How its pages are made.
+    pub(crate) look: Arc<ContextOptions>,
+    /// Whether it has a context of its own wherever others have the browser's.
+    apart: bool,
     pub(super) slot: Mutex<Slot>,
     pub(super) changes: watch::Sender<()>,
 }
 
 impl SessionBrowser {
-    /// The browser side of `session`; makes nothing yet.
-    pub(crate) fn new(session: &Session, pool: Arc<Pool>, max_tabs: usize) -> Arc<Self> {
+    /// The browser side of `session`, whose pages are made as `look` says; makes nothing yet. `apart`: in a
+    /// context of its own even where its client has the browser's.
+    pub(crate) fn new(
+        session: &Session,
+        pool: Arc<Pool>,
+        max_tabs: usize,
+        look: ContextOptions,
+        apart: bool,
+    ) -> Arc<Self> {
         Arc::new(Self {
             id: session.id().clone(),
             gate: session.closing().clone(),
             devtools: Arc::clone(session.devtools()),
             pool,
             max_tabs,
+            look: Arc::new(look),
+            apart,
             slot: Mutex::default(),
             changes: watch::Sender::new(()),
         })
@@ -156,7 +182,7 @@ impl SessionBrowser {
             };
             if let Some(context) = refused {
                 this.pool.hub_of(&context.chromium).inspect(|hub| hub.unroute(&context.id));
-                drop(dispose_context(&context).await);
+                this.drop_unused(&context).await;
                 this.pool.release(&this.id);
                 return Err(closing());
             }
@@ -182,19 +208,72 @@ impl SessionBrowser {
             () = self.gate.cancelled() => return Err(closing()),
             started = self.pool.chromium() => started?,
         };
-        let id = match self.create(&chromium).await {
-            Ok(id) => id,
-            Err(CdpError::Closed) if chromium.is_unused() => return Err(chromium.ended_early().await),
-            Err(error) => return Err(explain(&error)),
+        let context = if self.has_default().await? {
+            chromium.uses_its_own();
+            Context { id: default_context(&chromium).await?, chromium, is_default: true }
+        } else {
+            let id = match self.create(&chromium).await {
+                Ok(id) => id,
+                Err(CdpError::Closed) if chromium.is_unused() => return Err(chromium.ended_early().await),
+                Err(error) => return Err(explain(&error)),
+            };
+            chromium.made(id.inner());
+            Context { chromium, id: id.inner().clone(), is_default: false }
         };
-        let context = Context { chromium, id: id.inner().clone() };
-        context.chromium.made(&context.id);
+        if self.settings_of(&context).is_some()
+            && let Err(error) = seed(&context, &hub, &self.look).await
+        {
+            self.drop_unused(&context).await;
+            return Err(error);
+        }
         hub.route(&context, self);
+        if context.is_default && context.chromium.pid().is_none() {
+            hub.adopt_pages(&context).await?;
+        }
+        self.pool.common.plan.say("create context");
         // Downloads come with a later version; until then a page cannot put files anywhere.
         let mut downloads = SetDownloadBehaviorParams::new(SetDownloadBehaviorBehavior::Deny);
-        downloads.browser_context_id = Some(id);
+        downloads.browser_context_id = context.named();
         context.chromium.connection.post(None, &downloads);
         Ok(context)
+    }
+
+    /// Whether this session has the context that the browser has by itself.
+    ///
+    /// # Errors
+    /// Another client has it, and there is no other with the profile on disk.
+    async fn has_default(&self) -> Result<bool> {
+        if self.apart || !self.pool.keeps_default() {
+            return Ok(false);
+        }
+        for _ in 0..profile::TRIES {
+            if self.pool.claim_default(&self.id) {
+                return Ok(true);
+            }
+            let Some(path) = &self.pool.common.plan.profile else { return Ok(false) };
+            tokio::select! {
+                () = self.gate.cancelled() => return Err(closing()),
+                () = tokio::time::sleep(profile::PAUSE) => {}
+            }
+            tracing::debug!(path = %path.display(), "another client has the profile");
+        }
+        Err(profile::in_use(self.pool.common.plan.profile.as_deref().unwrap_or(std::path::Path::new(""))))
+    }
+
+    /// How pages of `context` are made; none in a context that somebody else's browser has by itself: it keeps
+    /// its settings.
+    pub(super) fn settings_of(&self, context: &Context) -> Option<Arc<ContextOptions>> {
+        let theirs = context.is_default && context.chromium.pid().is_none();
+        (!theirs).then(|| Arc::clone(&self.look))
+    }
+
+    /// A context that nobody had yet goes again.
+    async fn drop_unused(&self, context: &Context) {
+        if context.is_default {
+            self.pool.leave_default(&self.id);
+        } else {
+            drop(dispose_context(context).await);
+        }
     }
 
     /// Creates a context, at most [`CALL`]. An answer that comes later finds nobody, and what it brings is
@@ -202,12 +281,17 @@ impl SessionBrowser {
     async fn create(&self, chromium: &Arc<Chromium>) -> Result<BrowserContextId, CdpError> {
         let (answer, mut answered) = oneshot::channel();
         let (birth, chromium) = (self.pool.common.contexts.birth(), Arc::clone(chromium));
+        let look = Arc::clone(&self.look);
         self.pool.tasks().spawn(async move {
-            let create = CreateBrowserContextParams::builder().dispose_on_detach(true).build();
+            let mut create = CreateBrowserContextParams::builder().dispose_on_detach(true).build();
+            if let Some((server, bypass)) = &look.proxy {
+                create.proxy_server = Some(server.clone());
+                create.proxy_bypass_list = Some(bypass_list(bypass.as_deref()));
+            }
             let created = chromium.connection.call_within(None, &create, FOREVER).await;
             let created = created.map(|created| created.browser_context_id);
             if let Err(Ok(id)) = answer.send(created) {
-                drop(dispose_context(&Context { chromium, id: id.inner().clone() }).await);
+                drop(dispose_context(&Context { chromium, id: id.inner().clone(), is_default: false }).await);
             }
             drop(birth);
         });
@@ -284,6 +368,7 @@ impl SessionBrowser {
         if let Some(hub) = self.pool.hub_of(&context.chromium) {
             hub.unroute(&context.id);
         }
+        self.pool.common.plan.say("close context");
         self.pool.release(&self.id);
         rung
     }
@@ -300,6 +385,16 @@ impl SessionBrowser {
     pub(crate) fn id(&self) -> &SessionId {
         &self.id
     }
+}
+
+/// The context that a browser has by itself.
+async fn default_context(chromium: &Chromium) -> Result<String> {
+    let contexts = chromium.connection.call(None, &GetBrowserContextsParams::default()).await;
+    let id = contexts.map_err(|error| explain(&error))?.default_browser_context_id;
+    id.map(|id| id.inner().clone()).ok_or_else(|| {
+        Error::new(Code::BrowserFailed, "this browser does not say which context is its own")
+            .next("Use --isolated, or a newer browser.")
+    })
 }
 
 pub(super) fn explain(error: &CdpError) -> Error {

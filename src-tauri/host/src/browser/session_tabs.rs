@@ -50,8 +50,12 @@ impl SessionBrowser {
 
     async fn open_target(&self, context: &Context) -> Result<Arc<Tab>> {
         let mut create = CreateTargetParams::new("about:blank");
-        create.browser_context_id = Some(context.id.clone().into());
-        (create.width, create.height) = (Some(VIEWPORT.0), Some(VIEWPORT.1));
+        create.browser_context_id = context.named();
+        // A window that people see has its own size.
+        if !self.pool.shows_windows() {
+            let size = self.look.viewport.map_or(VIEWPORT, |size| (i64::from(size.width), i64::from(size.height)));
+            (create.width, create.height) = (Some(size.0), Some(size.1));
+        }
         let connection = &context.chromium.connection;
         let target = connection.call(None, &create).await.map_err(|error| explain(&error))?.target_id;
         let opened = self.wait_for_target(target.inner(), CALL).await;
@@ -91,7 +95,8 @@ impl SessionBrowser {
     /// # Errors
     /// The browser was lost since the last call (said once), or as [`Self::open_tab`].
     pub(crate) async fn current_tab(self: &Arc<Self>) -> Result<Arc<Tab>> {
-        if self.take_lost() {
+        // A client with a browser of its own finds a fresh one; only a call that ran is told.
+        if self.take_lost() && !self.pool.common.plan.own {
             return Err(browser_lost());
         }
         let current = {
@@ -160,8 +165,11 @@ impl SessionBrowser {
         }
         slot.last_number += 1;
         let number = slot.last_number;
-        let tab =
-            Tab::attach(number, target.to_owned(), cdp.to_owned(), Arc::clone(chromium), Arc::clone(&self.devtools));
+        // A browser of somebody else keeps the settings that its own pages have.
+        let kept = self.pool.owns_default(self.id()) && chromium.pid().is_none();
+        let look = (!kept).then(|| Arc::clone(&self.look));
+        let (target, cdp) = (target.to_owned(), cdp.to_owned());
+        let tab = Tab::attach(number, target, cdp, Arc::clone(chromium), Arc::clone(&self.devtools), look);
         slot.tabs.insert(number, Arc::clone(&tab));
         // A popup does not become current.
         if opener.is_none() && slot.current.is_none() {

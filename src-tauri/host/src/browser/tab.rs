@@ -5,7 +5,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 use chromiumoxide::{
     cdp::{
         browser_protocol::{
-            emulation::{SetFocusEmulationEnabledParams, SetUserAgentOverrideParams},
+            emulation::SetFocusEmulationEnabledParams,
             log::EnableParams as LogEnable,
             network::EnableParams as NetworkEnable,
             page::{
@@ -28,11 +28,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     chromium::Chromium,
+    emulate,
     memory::Renderers,
     pipe::{CALL, CdpError},
     snapshot,
     tab_state::{Modal, TabState},
 };
+use crate::options::ContextOptions;
 
 /// Longer than any call: the wait ends with what it waits for, or with the tab.
 const FOREVER: Duration = Duration::from_hours(24);
@@ -52,6 +54,8 @@ pub(crate) struct Tab {
     pub(crate) chromium: Arc<Chromium>,
     /// Where its console and requests are kept.
     pub(crate) devtools: Arc<Buffers>,
+    /// How its documents are made; none where a browser keeps its own settings.
+    look: Option<Arc<ContextOptions>>,
     state: Mutex<TabState>,
     changed: watch::Sender<()>,
     /// The target is gone.
@@ -80,6 +84,7 @@ impl Tab {
         cdp: String,
         chromium: Arc<Chromium>,
         devtools: Arc<Buffers>,
+        look: Option<Arc<ContextOptions>>,
     ) -> Arc<Self> {
         let mut state = TabState { main_frame: target.clone(), ..TabState::default() };
         state
@@ -91,6 +96,7 @@ impl Tab {
             cdp,
             chromium,
             devtools,
+            look,
             state: Mutex::new(state),
             changed: watch::Sender::new(()),
             closed: CancellationToken::new(),
@@ -112,7 +118,9 @@ impl Tab {
         self.post(&script);
         self.post(&SetInterceptFileChooserDialogParams::new(true));
         self.post(&SetFocusEmulationEnabledParams::new(true));
-        self.post(&SetUserAgentOverrideParams::new(self.chromium.user_agent.clone()));
+        if let Some(look) = &self.look {
+            emulate::apply(&self.chromium.connection, &self.cdp, look, &self.chromium.user_agent);
+        }
         // An answer of any kind means that everything before it was taken in. It comes late where the
         // browser is slow, and never where it cannot make a process for the page.
         let begun = RunIfWaitingForDebuggerParams::default();
@@ -121,6 +129,19 @@ impl Tab {
             answer = answer => if !matches!(answer, Err(CdpError::Closed)) { self.ready.cancel() },
             () = self.closed.cancelled() => {}
         }
+    }
+
+    /// It was there before us: what its events would have told.
+    pub(crate) fn was_there(&self, url: &str, title: &str) {
+        self.poke(|state| {
+            let main = state.main_frame.clone();
+            if let Some(frame) = state.frames.get_mut(&main) {
+                url.clone_into(&mut frame.url);
+            }
+            title.clone_into(&mut state.title);
+            state.lifecycle.content_loaded = true;
+            state.lifecycle.loaded = true;
+        });
     }
 
     fn post<C: Command>(&self, command: &C) {

@@ -1,10 +1,10 @@
 //! The options of one client, with the defaults of a client that gave none.
 
-use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use serde_json::Value;
 
-use super::Caps;
+use super::{Caps, Secrets};
 
 /// What a client was started with.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -27,19 +27,25 @@ pub struct ClientOptions {
     pub allowed_origins: Vec<String>,
     /// Origins that pages may not load from, whatever is allowed.
     pub blocked_origins: Vec<String>,
+    /// Whether it has one browser context together with all other clients that say so.
+    pub shared_context: bool,
+    /// The device that its pages look like.
+    pub device: Option<String>,
+    /// Capabilities that it asked for and nobody knows.
+    pub unknown_caps: Vec<String>,
     /// Whether it started its own server (`ebb mcp`): private networks and `about:` are its own business.
     pub own_server: bool,
 }
 
 impl ClientOptions {
-    /// The options in the flags of a command line. What nobody knows is left to whoever read the command line.
+    /// The options in the flags that a client's bridge sent. The bridge has checked them; what a host of another
+    /// version does not understand is told in the log and costs nothing else.
     #[must_use]
     pub fn of_flags(flags: &[String]) -> Self {
-        let mut options = Self::default();
-        for caps in flags.iter().filter_map(|flag| flag.strip_prefix("--caps=")) {
-            drop(options.caps.take(caps));
-        }
-        options
+        super::parse::client_of(flags).map(|parsed| parsed.options.client).unwrap_or_else(|problem| {
+            tracing::warn!(problem, "a client's options are not understood");
+            Self::default()
+        })
     }
 }
 
@@ -192,14 +198,4 @@ pub struct ContextOptions {
     pub permissions: Vec<String>,
     /// Scripts that run in every document before its own.
     pub init_scripts: Vec<String>,
-}
-
-/// Names and the texts they stand for. Never printed.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Secrets(pub BTreeMap<String, String>);
-
-impl fmt::Debug for Secrets {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Secrets({})", self.0.len())
-    }
 }

@@ -17,7 +17,7 @@ use super::{Guardian, end, processes, remove_tree};
 use crate::transport::proc::{self, ProcessKey};
 
 /// The file that says whose a run directory is.
-const MARKER: &str = "owner.json";
+pub(super) const MARKER: &str = "owner.json";
 /// The file that says which process group belongs to it.
 const LEADER: &str = "group.json";
 /// How long the last writers of a directory may keep it from being removed.
@@ -237,7 +237,7 @@ impl Drop for RunDir {
 }
 
 /// Makes a directory that only its owner may enter.
-fn private_dir(path: &Path) -> std::io::Result<()> {
+pub(super) fn private_dir(path: &Path) -> std::io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

@@ -23,18 +23,20 @@ const DEADLINE: Duration = Duration::from_secs(4);
 pub(super) const ANSWER: &str = "ok";
 
 /// Watches over the run directories below `base` that the host on standard input names, until it is gone;
-/// then ends and removes what is left of them, and says so in the log in `log_dir`.
+/// then ends and removes what is left of them, and says so in the log in `log_dir`, if there is one.
 ///
 /// # Errors
 /// When standard input or output fail while the host still lives; it starts another one then.
-pub fn guard(base: &Path, log_dir: &Path) -> Result<()> {
+pub fn guard(base: &Path, log_dir: Option<&Path>) -> Result<()> {
     stand_apart();
     let mut watched = BTreeSet::new();
     let lived = listen(std::io::stdin().lock(), std::io::stdout().lock(), &mut watched);
     if !watched.is_empty() {
         let dirs: Vec<PathBuf> = watched.into_iter().collect();
         let ended = end(base, &dirs, DEADLINE);
-        tell(&ended, log_dir);
+        if let Some(log_dir) = log_dir {
+            tell(&ended, log_dir);
+        }
     }
     lived.map_err(|error| Error::new(Code::Internal, format!("the host cannot be heard: {error}")))
 }

@@ -60,8 +60,9 @@ enum Order {
 }
 
 impl Guardian {
-    /// Starts one from `program` (`ebb`) for the run directories below `base`. Does not wait for it.
-    pub(crate) fn start(program: PathBuf, base: PathBuf, log_dir: PathBuf) -> Arc<Self> {
+    /// Starts one from `program` (`ebb`) for the run directories below `base`. Does not wait for it. What it
+    /// has to say goes into the log in `log_dir`; without one it keeps it to itself.
+    pub(crate) fn start(program: PathBuf, base: PathBuf, log_dir: Option<PathBuf>) -> Arc<Self> {
         let (orders, received) = mpsc::channel(WORDS);
         let status = watch::Sender::new(Status::default());
         let tasks = TaskTracker::new();
@@ -146,7 +147,7 @@ impl Guardian {
 struct Keeper {
     program: PathBuf,
     base: PathBuf,
-    log_dir: PathBuf,
+    log_dir: Option<PathBuf>,
     orders: mpsc::Receiver<Order>,
     status: watch::Sender<Status>,
     /// What is in its care.
@@ -277,7 +278,10 @@ impl Ward {
     #[expect(clippy::disallowed_methods, reason = "this is the guardian itself; it ends with its pipe")]
     fn start(keeper: &Keeper) -> std::io::Result<Self> {
         let mut command = Command::new(&keeper.program);
-        command.arg("guard").arg("--run-dir").arg(&keeper.base).arg("--log-dir").arg(&keeper.log_dir);
+        command.arg("guard").arg("--run-dir").arg(&keeper.base);
+        if let Some(log_dir) = &keeper.log_dir {
+            command.arg("--log-dir").arg(log_dir);
+        }
         if let Some(host) = proc::key(std::process::id()).and_then(|key| serde_json::to_string(&key).ok()) {
             let mut of = std::ffi::OsString::from(host);
             of.push(&keeper.base);

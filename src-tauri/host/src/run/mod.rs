@@ -9,6 +9,7 @@ mod dir;
 mod end;
 mod guard;
 mod guardian;
+mod private;
 pub(crate) mod processes;
 mod reap;
 
@@ -16,4 +17,5 @@ pub(crate) use dir::{RunDir, RunDirs};
 pub(crate) use end::{Ended, end, remove_tree};
 pub use guard::guard;
 pub(crate) use guardian::Guardian;
+pub(crate) use private::{PrivateFolder, reap_private};
 pub(crate) use reap::reap;

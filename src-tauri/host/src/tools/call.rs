@@ -15,6 +15,7 @@ use ebb_core::{
     view::SessionView,
 };
 use futures::{FutureExt as _, future::BoxFuture};
+use parking_lot::Mutex;
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -26,6 +27,7 @@ use super::{
     paging::Pager,
     response::{Answer, Response},
     setups::{Setup, Setups},
+    usage::Usage,
 };
 use crate::{browser::Browsers, options::ClientOptions};
 
@@ -39,6 +41,10 @@ pub(crate) struct ToolHost {
     pub(crate) browsers: Arc<Browsers>,
     /// What each client was started with, and its tools.
     pub(crate) setups: Arc<Setups>,
+    /// When browsers were last used.
+    pub(crate) usage: Usage,
+    /// The session of clients that have one together.
+    pub(crate) shared: Mutex<Option<SessionId>>,
     /// Limits and deadlines.
     pub(crate) settings: Arc<Settings>,
     /// Fires when the host stops: what still runs answers so.
@@ -118,8 +124,23 @@ impl ToolHost {
         browsers: Arc<Browsers>,
         settings: Arc<Settings>,
     ) -> Arc<Self> {
-        let setups = Arc::new(Setups::new(ClientOptions::default()));
-        Arc::new(Self { manager, cursors, browsers, setups, settings, stopping: CancellationToken::new() })
+        Self::with_options(manager, cursors, browsers, settings, ClientOptions::default())
+    }
+
+    /// The same where clients that give no options have `usual`.
+    pub(crate) fn with_options(
+        manager: SessionManager,
+        cursors: Arc<Cursors>,
+        browsers: Arc<Browsers>,
+        settings: Arc<Settings>,
+        usual: ClientOptions,
+    ) -> Arc<Self> {
+        let setups = Arc::new(Setups::new(usual));
+        let known = Arc::clone(&setups);
+        browsers.look_by(move |client| known.of(client).options.context.clone());
+        let (usage, shared) = (Usage::default(), Mutex::default());
+        let stopping = CancellationToken::new();
+        Arc::new(Self { manager, cursors, browsers, setups, usage, shared, settings, stopping })
     }
 
     /// Calls the tool `name` for `client`. `cancel` fires when the client takes the call back or goes.
@@ -144,6 +165,21 @@ impl ToolHost {
         note: Option<&str>,
     ) -> Answer {
         let setup = self.setups.of(client);
+        let answer = self.answer(client, &setup, name, arguments, cancel, unnamed, note);
+        Box::pin(answer).await.adapted(&setup.options)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one call's parts, used once")]
+    async fn answer(
+        self: &Arc<Self>,
+        client: &ClientId,
+        setup: &Arc<Setup>,
+        name: &str,
+        arguments: Map<String, Value>,
+        cancel: CancellationToken,
+        unnamed: &Unnamed<'_>,
+        note: Option<&str>,
+    ) -> Answer {
         let deadline = Instant::now() + setup.options.timeouts.call.unwrap_or(self.settings.calls.call);
         let Some(tool) = setup.catalog.find(name) else { return unknown_tool(&setup.catalog, name) };
         let mut response = Response::default();
@@ -163,7 +199,7 @@ impl ToolHost {
         }
         match tool.spec.run {
             Run::Session(run) => {
-                self.in_session(client, &setup, tool, run, checked.args, response, cancel, deadline, unnamed).await
+                self.in_session(client, setup, tool, run, checked.args, response, cancel, deadline, unnamed).await
             }
             Run::Client(run) => self.for_client(client, run, checked.args, response, cancel, deadline).await,
         }
@@ -182,11 +218,14 @@ impl ToolHost {
         deadline: Instant,
         unnamed: &Unnamed<'_>,
     ) -> Answer {
-        let session = match self.session_of(client, &mut args, unnamed, &mut response) {
+        let session = match self.session_of(client, setup, &mut args, unnamed, &mut response) {
             Ok(session) => session,
             Err(error) => return response.thrown(&error),
         };
         let shown = args::shown(&args);
+        let shown = setup.options.secrets.masked(&shown);
+        // Nobody closes the browser under it.
+        let _used = self.usage.begin().await;
         let closing = session.closing().clone();
         let begin = session.begin_call(tool.spec.name, &shown);
         let guard = match race(begin, &closing, &cancel, deadline).await {
@@ -194,7 +233,7 @@ impl ToolHost {
             Ok(Err(error)) => return response.thrown(&error),
             Err(stop) => return response.thrown(&self.stopped(&stop, Some(&session))),
         };
-        let pager = Pager::new(&self.cursors, &session, tool.spec.name, &args);
+        let pager = Pager::new(&self.cursors, &session, tool.spec.name, &args, setup.options.output.page_tokens);
         let mut call = ToolCall {
             host: self.clone(),
             client: client.clone(),
@@ -211,7 +250,8 @@ impl ToolHost {
             Ok(()) => race(caught(run(&mut call, args)), &closing, &cancel, deadline).await,
             Err(refused) => Ok(Err(refused)),
         };
-        let response = call.response;
+        let mut response = call.response;
+        response.adapt(&setup.options);
         let answer = match outcome {
             // What a tool says while its session is taken apart under it is not what happened.
             Ok(Err(_)) if closing.is_cancelled() => response.thrown(&session.ended()),
@@ -254,6 +294,7 @@ impl ToolHost {
     fn session_of(
         &self,
         client: &ClientId,
+        setup: &Setup,
         args: &mut Value,
         unnamed: &Unnamed<'_>,
         response: &mut Response,
@@ -261,6 +302,9 @@ impl ToolHost {
         let handle = args.as_object_mut().and_then(|args| args.remove("session"));
         if let Some(handle) = handle.as_ref().and_then(Value::as_str).filter(|handle| !handle.is_empty()) {
             return self.manager.session(client, handle);
+        }
+        if setup.options.shared_context {
+            return self.shared_session(client);
         }
         let session = match unnamed {
             Unnamed::Default => return self.manager.default_session(client),
@@ -281,6 +325,18 @@ impl ToolHost {
         };
         response.next(format!("Pass \"session\":\"{}\" to stay in this browser session", session.id()));
         response.meta("session", session.id().as_str());
+        Ok(session)
+    }
+
+    /// The session that all clients have together, which ends with the last of them.
+    fn shared_session(&self, client: &ClientId) -> Result<Session> {
+        let mut shared = self.shared.lock();
+        let living = shared.as_ref().and_then(|id| self.manager.session(client, id.as_str()).ok());
+        if let Some(session) = living {
+            return Ok(session);
+        }
+        let session = self.manager.open(client, OpenOptions { share: true, ..OpenOptions::default() })?;
+        *shared = Some(session.id().clone());
         Ok(session)
     }
 

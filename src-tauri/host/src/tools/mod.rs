@@ -22,3 +22,4 @@ mod snapshot;
 mod tabs;
 #[cfg(test)]
 pub(crate) mod testing;
+pub(crate) mod usage;

@@ -21,9 +21,15 @@ pub(crate) struct Pager<'a> {
 }
 
 impl<'a> Pager<'a> {
-    /// For one call of `tool`.
-    pub(crate) fn new(cursors: &'a Cursors, session: &Session, tool: &'static str, args: &Value) -> Self {
-        let max_tokens = args.integer("max_tokens").and_then(|tokens| u32::try_from(tokens).ok());
+    /// For one call of `tool`; where it does not say how long a page is, `usual` does.
+    pub(crate) fn new(
+        cursors: &'a Cursors,
+        session: &Session,
+        tool: &'static str,
+        args: &Value,
+        usual: Option<u32>,
+    ) -> Self {
+        let max_tokens = args.integer("max_tokens").and_then(|tokens| u32::try_from(tokens).ok()).or(usual);
         let fingerprint = args.to_string().chars().take(MAX_FINGERPRINT).collect();
         Self { cursors, session: session.clone(), tool, fingerprint, max_tokens }
     }

@@ -1,6 +1,6 @@
 //! The answer of one call: sections in a fixed order, at most one long body in pages, a hard cap.
 
-use std::fmt::Write as _;
+use std::{borrow::Cow, fmt::Write as _};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ebb_core::{
@@ -10,6 +10,7 @@ use ebb_core::{
 use serde_json::{Map, Value};
 
 use super::paging::Pager;
+use crate::options::{ClientOptions, ImageResponses, Secrets};
 
 /// No answer's text is longer than this on the wire, escapes included.
 pub(crate) const MAX_ANSWER: usize = 256 * 1024;
@@ -49,6 +50,19 @@ pub(crate) struct Answer {
     pub(crate) is_error: bool,
     /// `_meta["ebb/result"]`: cursor numbers and error code for programs.
     pub(crate) meta: Option<Value>,
+    /// Whether they go into `structuredContent` as well.
+    pub(crate) structured: bool,
+}
+
+impl Answer {
+    /// The answer as its client wants it: secrets masked wherever they come from, numbers where it looks.
+    pub(crate) fn adapted(mut self, options: &ClientOptions) -> Self {
+        if let Cow::Owned(masked) = options.secrets.masked(&self.text) {
+            self.text = masked;
+        }
+        self.structured = options.output.structured;
+        self
+    }
 }
 
 /// Collects what a tool has to say; the order in which it says it does not matter.
@@ -146,6 +160,51 @@ impl Response {
     /// A value for programs, in `_meta["ebb/result"]`.
     pub(crate) fn meta(&mut self, name: &str, value: impl Into<Value>) {
         self.meta.insert(name.to_owned(), value.into());
+    }
+
+    /// Changes what the client's options change, whatever tool answers: code left out, pictures left out or
+    /// alone, secrets masked before anything of it is kept.
+    pub(crate) fn adapt(&mut self, options: &ClientOptions) {
+        if !options.output.codegen {
+            self.code.clear();
+        }
+        match options.output.images {
+            ImageResponses::Allow => {}
+            ImageResponses::Omit => self.images.clear(),
+            ImageResponses::Only if !self.images.is_empty() && !self.failed() => {
+                *self = Self { images: std::mem::take(&mut self.images), ..Self::default() };
+            }
+            ImageResponses::Only => {}
+        }
+        if !options.secrets.is_empty() {
+            self.mask(&options.secrets);
+        }
+    }
+
+    fn mask(&mut self, secrets: &Secrets) {
+        let mask = |text: &mut String| {
+            if let Cow::Owned(masked) = secrets.masked(text) {
+                *text = masked;
+            }
+        };
+        let sections = [&mut self.error, &mut self.result, &mut self.code, &mut self.tabs, &mut self.page];
+        let others = [&mut self.modal, &mut self.events, &mut self.more, &mut self.next];
+        sections.into_iter().chain(others).flatten().for_each(mask);
+        if let Some(Snapshot::Yaml(text) | Snapshot::Link(text)) = &mut self.snapshot {
+            mask(text);
+        }
+        match &mut self.large {
+            Some((_, Body::Text { text })) => mask(text),
+            Some((_, Body::List { header, items, footer, fields })) => {
+                header.iter_mut().chain(items).chain(footer).for_each(mask);
+                for value in fields.iter_mut().flatten().filter_map(Value::as_object_mut).flat_map(Map::values_mut) {
+                    if let Value::String(text) = value {
+                        mask(text);
+                    }
+                }
+            }
+            None => {}
+        }
     }
 
     /// Whether an error was reported.
@@ -260,7 +319,7 @@ impl Response {
         ];
         cap(&mut blocks);
         let text: Vec<String> = blocks.iter().filter(|block| !block.body.is_empty()).map(Block::to_text).collect();
-        Answer { text: text.join("\n"), images: self.images, is_error, meta: meta(self.meta) }
+        Answer { text: text.join("\n"), images: self.images, is_error, meta: meta(self.meta), structured: false }
     }
 }
 

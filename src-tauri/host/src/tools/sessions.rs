@@ -74,9 +74,7 @@ fn open(call: &mut ClientCall, args: &Value) -> Result<(), ToolError> {
     let browsers = &call.host.browsers;
     browsers.allows(headed.unwrap_or_default())?;
     let session = call.host.manager.open(&call.client, options)?;
-    if let Some(headed) = headed {
-        browsers.open_as(&session, headed)?;
-    }
+    browsers.open_as(&session, headed, browsers.look_of(&call.client))?;
     let name = session.name().map(|name| format!(" (name: {name})")).unwrap_or_default();
     call.response.result(format!("Session {} opened{name}", session.id()));
     call.response.next(format!("Pass \"session\":\"{}\" to browser tools to use it", session.id()));

@@ -60,6 +60,8 @@ impl Bench {
             cursors,
             browsers,
             setups: Arc::new(Setups::with(ClientOptions::default(), Arc::new(Catalog::of(tools)))),
+            usage: crate::tools::usage::Usage::default(),
+            shared: parking_lot::Mutex::default(),
             settings: Arc::new(settings),
             stopping: CancellationToken::new(),
         });

@@ -40,16 +40,16 @@ const REFUSED: ErrorCode = ErrorCode(-32000);
 
 /// What every connection needs.
 #[derive(Clone)]
-pub(super) struct Shared {
-    pub(super) host: Arc<ToolHost>,
+pub(crate) struct Shared {
+    pub(crate) host: Arc<ToolHost>,
     /// Fires when the host stops: calls in flight are answered, then the connection ends.
-    pub(super) stop: CancellationToken,
+    pub(crate) stop: CancellationToken,
     /// The user's home directory, for showing paths.
-    pub(super) home: Option<PathBuf>,
+    pub(crate) home: Option<PathBuf>,
 }
 
 /// Serves one connection until it is over. `pid` is the peer's, where the system tells.
-pub(super) async fn serve(stream: UnixStream, pid: Option<u32>, shared: Shared) {
+pub(crate) async fn serve(stream: UnixStream, pid: Option<u32>, shared: Shared) {
     let hang_up = match HangUp::of(&stream) {
         Ok(hang_up) => hang_up,
         Err(error) => return tracing::warn!(%error, "a connection cannot be watched and is not served"),

@@ -296,13 +296,17 @@ fn listed(catalog: &Catalog) -> Vec<Tool> {
 
 /// An answer as the protocol carries it: one text, then the pictures; numbers for programs in `_meta`.
 fn result(answer: Answer) -> CallToolResult {
-    let mut content = vec![ContentBlock::text(answer.text)];
+    let only_pictures = answer.text.is_empty() && !answer.images.is_empty();
+    let mut content = if only_pictures { Vec::new() } else { vec![ContentBlock::text(answer.text)] };
     content.extend(answer.images.into_iter().map(|image| ContentBlock::image(image.data, image.mime)));
     let mut result = CallToolResult::success(content);
     if answer.is_error {
         result.is_error = Some(true);
     }
     if let Some(numbers) = answer.meta {
+        if answer.structured {
+            result.structured_content = Some(numbers.clone());
+        }
         let mut meta = MetaObject::new();
         meta.0.insert("ebb/result".to_owned(), numbers);
         result.meta = Some(meta);

@@ -9,7 +9,7 @@ mod bad;
 #[cfg(unix)]
 pub mod bridge;
 #[cfg(unix)]
-mod connection;
+pub(crate) mod connection;
 #[cfg(unix)]
 mod fd;
 #[cfg(unix)]

@@ -85,7 +85,7 @@ pub struct ClientProcess {
     pub top: ProcessView,
     /// The folder it works in, `~` for home; none where it works nowhere in particular.
     pub project: Option<String>,
-    /// Whether the peer is `ebb connect`.
+    /// Whether the peer is `ebb connect`, or a server that speaks on its own standard streams.
     pub is_bridge: bool,
 }
 
@@ -182,13 +182,18 @@ fn launches(comm: &str, exe: Option<&str>, arguments: &[String]) -> bool {
     is_ours || NODE_LAUNCHERS.contains(&script.as_ref())
 }
 
-/// Whether this process is `ebb connect`, by its executable and first argument.
+/// Whether this process is `ebb connect` or `ebb mcp`, by its executable and first argument: their client is
+/// whoever started them.
 fn is_bridge(pid: u32) -> bool {
     let exe = proc::exe(pid);
     let name = exe.as_deref().and_then(Path::file_stem).map(|name| name.to_string_lossy().into_owned());
     let arguments = proc::cmdline(pid);
     name.as_deref() == Some("ebb")
-        && arguments.iter().skip(1).find(|argument| !argument.starts_with('-')).is_some_and(|word| word == "connect")
+        && arguments
+            .iter()
+            .skip(1)
+            .find(|argument| !argument.starts_with('-'))
+            .is_some_and(|word| word == "connect" || word == "mcp")
 }
 
 fn view(stat: &Stat) -> ProcessView {

@@ -5,6 +5,7 @@
 //! their mode, and no read is left hanging at the end.
 
 mod dial;
+mod local;
 mod pump;
 mod queue;
 mod run;
@@ -13,5 +14,6 @@ mod start;
 mod track;
 mod watch;
 
+pub(crate) use local::{LocalEnd, copy};
 pub use run::{Ending, Options, run};
 pub use start::detach;
