@@ -4,7 +4,7 @@ use std::{path::Path, process::Command, time::Duration};
 
 use rustix::process::Signal;
 use serde_json::json;
-use support::{Calls, OwnServer, Place, modern_message, procs, wait_for};
+use support::{Calls, OwnServer, Place, Site, modern_message, procs, wait_for};
 
 /// From its end to nothing being left.
 const SOON: Duration = Duration::from_secs(2);
@@ -26,7 +26,7 @@ fn nothing_is_left(place: &Place) {
 
 fn working(place: &Place) -> OwnServer {
     let mut server = OwnServer::start(place, &["--isolated"]);
-    let answer = server.open("data:text/html,<title>Own</title><h1>Here</h1>");
+    let answer = server.open(&Site::start().page("/own", "<title>Own</title><h1>Here</h1>"));
     assert!(answer.must("Page").contains("- Page Title: Own"), "{}", answer.text);
     assert!(!procs::names(&place.path().join("tmp")).is_empty(), "it works in a folder of its own");
     server
@@ -93,7 +93,7 @@ fn both_eras_and_nothing_but_mcp_on_standard_output() {
     let call = json!({"name": "browser_navigate", "arguments": {"url": "about:blank"}});
     server.say(&modern_message(2, "tools/call", &call, "modern"));
     let answer = server.message(2, Duration::from_secs(20)).unwrap();
-    assert_eq!(answer["result"]["isError"], json!(null), "{answer}");
+    assert_eq!(answer["result"]["isError"], json!(false), "{answer}");
     server.close_input();
     assert!(server.ended(SOON).0.success());
     nothing_is_left(&place);

@@ -137,7 +137,7 @@ fn a_device_and_old_words() {
     let mut server = OwnServer::start(&place, &["--isolated", "--device", "iPhone 15", "--vision", "--no-webmcp"]);
     server.say(&json!({"jsonrpc": "2.0", "id": 900, "method": "tools/list", "params": {}}));
     server.message(900, Duration::from_secs(5)).unwrap();
-    server.open("data:text/html,<meta name=viewport content='width=device-width'><p>x");
+    server.open(&Site::start().page("/page", "<meta name=viewport content='width=device-width'><p>x"));
     assert_eq!(
         server.evaluate("() => `${innerWidth} ${devicePixelRatio} ${/iPhone/.test(navigator.userAgent)}`"),
         "\"393 3 true\""
@@ -152,7 +152,7 @@ fn answers_are_as_the_options_say() {
     let arguments = ["--isolated", "--codegen=none", "--snapshot-mode=none", "--structured", "--page-tokens=500"];
     let secrets = format!("--secrets={}", secrets.display());
     let mut server = OwnServer::start(&place, &[&arguments[..], &[&secrets]].concat());
-    let answer = server.open("data:text/html,<title>hunter22</title><p>it is hunter22</p>");
+    let answer = server.open(&Site::start().page("/page", "<title>hunter22</title><p>it is hunter22</p>"));
     assert_eq!(answer.section("Ran Playwright code"), None);
     assert_eq!(answer.section("Snapshot"), None);
     assert!(answer.must("Page").contains("<secret>PASSWORD</secret>") && !answer.text.contains("hunter22"));
@@ -170,7 +170,7 @@ fn answers_are_as_the_options_say() {
 fn an_idle_browser_closes_and_the_session_goes_on() {
     let place = Place::new();
     let mut server = OwnServer::start(&place, &["--isolated", "--idle-timeout", "700"]);
-    server.open("data:text/html,<title>first</title>");
+    server.open(&Site::start().page("/page", "<title>first</title>"));
     let browsers =
         || place.processes().into_iter().filter(|process| process.command.contains("--user-data-dir")).count();
     assert!(browsers() > 0);
@@ -181,7 +181,7 @@ fn an_idle_browser_closes_and_the_session_goes_on() {
         0 => Ok(()),
         left => Err(format!("{left} processes")),
     });
-    let answer = server.open("data:text/html,<title>second</title>");
+    let answer = server.open(&Site::start().page("/page", "<title>second</title>"));
     assert!(answer.must("Page").contains("Page Title: second"));
 }
 
@@ -205,6 +205,6 @@ fn a_browser_that_dies_fails_the_running_call_and_the_next_has_another() {
     // One that dies while nobody calls costs nothing.
     procs::kill(main(&place).expect("another one runs").pid);
     wait_for("it is gone", Duration::from_secs(5), || main(&place).map_or(Ok(()), |process| Err(process.brief())));
-    let answer = server.open("data:text/html,<title>again</title>");
+    let answer = server.open(&Site::start().page("/page", "<title>again</title>"));
     assert!(answer.must("Page").contains("Page Title: again"));
 }

@@ -6,7 +6,7 @@ use chromiumoxide::cdp::browser_protocol::{
         SetLocaleOverrideParams, SetScriptExecutionDisabledParams, SetTimezoneOverrideParams,
         SetTouchEmulationEnabledParams, SetUserAgentOverrideParams,
     },
-    network::{EmulateNetworkConditionsParams, Headers, SetBypassServiceWorkerParams, SetExtraHttpHeadersParams},
+    network::{self, Headers, SetBypassServiceWorkerParams, SetExtraHttpHeadersParams},
     page::{AddScriptToEvaluateOnNewDocumentParams, SetBypassCspParams},
     security::SetIgnoreCertificateErrorsParams,
 };
@@ -50,7 +50,7 @@ pub(crate) fn apply(connection: &Connection, session: &str, options: &ContextOpt
     }
     if options.offline {
         // No latency, and no limits beside.
-        teller.tell(&EmulateNetworkConditionsParams::new(true, 0.0, -1.0, -1.0));
+        teller.tell(&network::EmulateNetworkConditionsParams::new(true, 0.0, -1.0, -1.0));
     }
     if options.ignore_https_errors {
         teller.tell(&SetIgnoreCertificateErrorsParams::new(true));

@@ -90,22 +90,51 @@ impl SessionBrowser {
         }
     }
 
+    /// Says once that the browser was lost since the last call. A client with a browser of its own finds a fresh
+    /// one; there only a call that ran is told.
+    ///
+    /// # Errors
+    /// [`Code::BrowserLost`].
+    pub(crate) fn tell_lost(&self) -> Result<()> {
+        if self.take_lost() && !self.pool.common.plan.own { Err(browser_lost()) } else { Ok(()) }
+    }
+
     /// The current tab; the first use makes one.
     ///
     /// # Errors
     /// The browser was lost since the last call (said once), or as [`Self::open_tab`].
     pub(crate) async fn current_tab(self: &Arc<Self>) -> Result<Arc<Tab>> {
-        // A client with a browser of its own finds a fresh one; only a call that ran is told.
-        if self.take_lost() && !self.pool.common.plan.own {
-            return Err(browser_lost());
-        }
+        self.tell_lost()?;
         let current = {
             let slot = self.slot.lock();
             slot.current.and_then(|number| slot.tabs.get(&number).cloned())
         };
         match current {
             Some(tab) => Ok(tab),
-            None => self.open_tab().await,
+            None => match self.found_tab().await? {
+                Some(tab) => Ok(tab),
+                None => self.open_tab().await,
+            },
+        }
+    }
+
+    /// The current one of the tabs that were there before this session, in a browser that somebody else runs.
+    ///
+    /// # Errors
+    /// As [`Self::context`]; the browser did not let it be used in time.
+    pub(crate) async fn found_tab(self: &Arc<Self>) -> Result<Option<Arc<Tab>>> {
+        if !self.pool.common.plan.joins {
+            return Ok(None);
+        }
+        self.context().await?;
+        let Some(tab) = self.tab_if_any() else { return Ok(None) };
+        tokio::select! {
+            () = tab.ready.cancelled() => Ok(Some(tab)),
+            () = tab.closed.cancelled() => Ok(None),
+            () = tokio::time::sleep(CALL) => {
+                Err(Error::new(Code::BrowserUnresponsive, "the browser did not answer for its tab in time")
+                    .next("Call again, or open a tab of your own with browser_tabs."))
+            }
         }
     }
 

@@ -269,7 +269,8 @@ fn join(before: &mut Value, more: Value) {
 
 fn unknown(name: &str, rows: &[Row]) -> String {
     let near = rows.iter().map(|row| row.flag).filter(|flag| !flag.is_empty());
-    let shared = |flag: &str| flag.split('-').any(|part| part.len() > 3 && name.contains(part));
+    let shared =
+        |flag: &str| flag.starts_with(name) || flag.split('-').any(|part| part.len() > 4 && name.contains(part));
     let near: Vec<String> = near.filter(|flag| shared(flag)).take(3).map(|flag| format!("--{flag}")).collect();
     let hint = if near.is_empty() { String::new() } else { format!(" (did you mean {}?)", near.join(", ")) };
     format!("unknown option --{}{hint}; see ebb mcp --help", clean_text(name, 60))

@@ -34,9 +34,9 @@ pub(crate) fn tools() -> Vec<ToolSpec> {
 
 async fn tabs(call: &mut ToolCall, args: &Value) -> Result<(), ToolError> {
     let side = page::side(call)?;
-    if side.take_lost() {
-        return Err(crate::browser::lost().into());
-    }
+    side.tell_lost()?;
+    // Tabs that were there before are found first.
+    side.found_tab().await?;
     let index = args.number("index");
     match args.must("action") {
         "new" => {
