@@ -146,7 +146,7 @@ impl Standalone {
     /// or of the client's end: what is left then the guardian ends when this process is gone. `signalled`: the
     /// client had no time of its own before.
     pub async fn stop(self, signalled: bool) {
-        let within = if signalled { END } else { END - LAST_CALLS };
+        let within = if signalled { END } else { END.saturating_sub(LAST_CALLS) };
         if tokio::time::timeout(within, self.take_apart()).await.is_err() {
             tracing::warn!("the end took too long; the guardian does the rest");
         }

@@ -92,8 +92,7 @@ mod tests {
     #[test]
     fn a_profile_is_for_browsers_of_ours_that_are_not_isolated() {
         let profile = || Some(PathBuf::from("/p"));
-        let plain = BrowserOptions::default();
-        assert!(Plan::of(&plain, profile()).profile.is_some());
+        assert!(Plan::of(&BrowserOptions::default(), profile()).profile.is_some());
         let isolated = BrowserOptions { isolated: true, ..BrowserOptions::default() };
         let plan = Plan::of(&isolated, profile());
         assert!(plan.profile.is_none() && !plan.joins && plan.kind(false) == "isolated");

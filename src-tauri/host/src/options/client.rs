@@ -42,10 +42,13 @@ impl ClientOptions {
     /// version does not understand is told in the log and costs nothing else.
     #[must_use]
     pub fn of_flags(flags: &[String]) -> Self {
-        super::parse::client_of(flags).map(|parsed| parsed.options.client).unwrap_or_else(|problem| {
-            tracing::warn!(problem, "a client's options are not understood");
-            Self::default()
-        })
+        match super::parse::client_of(flags) {
+            Ok(parsed) => parsed.options.client,
+            Err(problem) => {
+                tracing::warn!(problem, "a client's options are not understood");
+                Self::default()
+            }
+        }
     }
 }
 

@@ -150,8 +150,8 @@ fn written(row: &Row, value: &Value) -> Result<Vec<String>, String> {
             let parts: Vec<&str> = parts.iter().filter_map(Value::as_str).collect();
             vec![flag(&parts.join(&separator.to_string()))]
         }
-        (Kind::Size, size) => {
-            let side = |name: &str| size.get(name).and_then(Value::as_u64).unwrap_or_default();
+        (Kind::Size, both) => {
+            let side = |name: &str| both.get(name).and_then(Value::as_u64).unwrap_or_default();
             vec![flag(&format!("{}x{}", side("width"), side("height")))]
         }
         // Older hosts look for exactly this word.
@@ -243,8 +243,8 @@ fn read_flags(arguments: &[String], rows: &[Row]) -> Result<Flags, String> {
         let first = value.or_else(|| words.next_if(|next| !next.starts_with("--")).cloned());
         let mut texts = vec![first.ok_or_else(|| format!("--{name}: a value is missing"))?];
         // Lists may also be several words, as command lines of other servers write them.
-        while matches!(row.kind, Kind::List(_) | Kind::Repeat | Kind::Headers) {
-            let Some(next) = words.next_if(|next| !next.starts_with("--")) else { break };
+        let several = matches!(row.kind, Kind::List(_) | Kind::Repeat | Kind::Headers);
+        while let Some(next) = words.next_if(|next| several && !next.starts_with("--")) {
             texts.push(next.clone());
         }
         for (number, text) in texts.iter().enumerate() {

@@ -89,15 +89,12 @@ fn parse(text: &str) -> Secrets {
             let end = closing(inside, quote)?;
             Some((quote, inside.get(..end)?, inside.get(end + 1..)?))
         });
-        let value = match quoted {
-            Some((quote, inside, tail)) => {
-                rest = tail.split_once('\n').map_or("", |(_, after)| after);
-                if quote == '"' { inside.replace("\\n", "\n").replace("\\r", "\r") } else { inside.to_owned() }
-            }
-            None => {
-                rest = after;
-                begin.split('#').next().unwrap_or_default().trim().to_owned()
-            }
+        let value = if let Some((quote, inside, tail)) = quoted {
+            rest = tail.split_once('\n').map_or("", |(_, after)| after);
+            if quote == '"' { inside.replace("\\n", "\n").replace("\\r", "\r") } else { inside.to_owned() }
+        } else {
+            rest = after;
+            begin.split('#').next().unwrap_or_default().trim().to_owned()
         };
         secrets.insert(name.trim().to_owned(), value);
     }

@@ -1,4 +1,5 @@
 //! What the rows of the table do with values that have the right kind already.
+#![expect(clippy::unnecessary_wraps, reason = "the rows of the table have setters of one type")]
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 

@@ -124,7 +124,7 @@ pub fn rows() -> Vec<Row> {
             Text,
             Server,
             "chrome, chromium, msedge, or one of them with -beta, -dev, -canary",
-            |o, v| set::channel(o, v),
+            set::channel,
         )
         .otherwise("chrome, else any Chromium"),
         row("", "browser.browserName", Text, Server, "chromium", |_, v| set::browser_name(v)),
@@ -220,7 +220,7 @@ pub fn rows() -> Vec<Row> {
             List(','),
             Client,
             "More tools: network, storage, testing, vision, pdf, config, devtools, emulation, all; -read, -cursors, -sessions for fewer",
-            |o, v| set::caps(o, v),
+            set::caps,
         ),
         row("vision", "", Bool, Client, "The old way to say --caps=vision", |o, v| {
             if v == &Value::Bool(true) {
@@ -431,7 +431,7 @@ pub fn rows() -> Vec<Row> {
             Document,
             Client,
             "Cookies and local storage to begin with",
-            |o, v| set::storage_state(o, v),
+            set::storage_state,
         ),
         row(
             "ignore-https-errors",
@@ -458,7 +458,7 @@ pub fn rows() -> Vec<Row> {
             Repeat,
             Client,
             "A script that runs in every document before its own; may be repeated",
-            |o, v| set::init_scripts(o, v),
+            set::init_scripts,
         ),
         row("", "browser.contextOptions.locale", Text, Client, "Such as de-DE", |o, v| {
             set::text(&mut o.client.context.locale, v)
@@ -498,7 +498,7 @@ pub fn rows() -> Vec<Row> {
         row("", "browser.contextOptions.offline", Bool, Client, "Begin without a network", |o, v| {
             set::flag(&mut o.client.context.offline, v)
         }),
-        row("", "browser.contextOptions.proxy", Object, Client, "server, bypass", |o, v| set::context_proxy(o, v)),
+        row("", "browser.contextOptions.proxy", Object, Client, "server, bypass", set::context_proxy),
         row("", "browser.contextOptions.extraHTTPHeaders", Headers, Client, "Headers of every request", |o, v| {
             set::headers(&mut o.client.context.extra_http_headers, v)
         }),

@@ -169,12 +169,11 @@ impl Response {
             self.code.clear();
         }
         match options.output.images {
-            ImageResponses::Allow => {}
             ImageResponses::Omit => self.images.clear(),
             ImageResponses::Only if !self.images.is_empty() && !self.failed() => {
                 *self = Self { images: std::mem::take(&mut self.images), ..Self::default() };
             }
-            ImageResponses::Only => {}
+            ImageResponses::Only | ImageResponses::Allow => {}
         }
         if !options.secrets.is_empty() {
             self.mask(&options.secrets);

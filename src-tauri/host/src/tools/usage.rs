@@ -72,7 +72,7 @@ mod tests {
 
     use super::*;
 
-    const LIMIT: Duration = Duration::from_secs(60);
+    const LIMIT: Duration = Duration::from_mins(1);
     const BEFORE: Duration = Duration::from_secs(59);
 
     #[tokio::test(start_paused = true)]
