@@ -59,8 +59,8 @@ async fn serve(options: ServerOptions) -> Result<()> {
     // Before anything can come: a signal while starting must end in order too.
     let mut signals = Signals::new()?;
     let server = Standalone::start(options)?;
-    let (served, signalled) = tokio::select! {
-        served = server.serve_stdio() => (served, false),
+    let (outcome, signalled) = tokio::select! {
+        outcome = server.serve_stdio() => (outcome, false),
         () = signals.next() => (Ok(()), true),
     };
     tokio::select! {
@@ -68,5 +68,5 @@ async fn serve(options: ServerOptions) -> Result<()> {
         // Whoever asks twice does not want to wait; the guardian ends what is left.
         () = signals.next() => {}
     }
-    served
+    outcome
 }
