@@ -10,6 +10,8 @@ mod bindings;
 mod census;
 /// The command line against a running host, and without one.
 mod cli;
+/// The official conformance suite.
+mod conformance;
 /// `ebb connect` where no host runs: it starts exactly one, from next to no environment.
 mod connect;
 /// Nothing that is made in a browser is lost sight of, however late it comes and whoever left meanwhile.
@@ -46,6 +48,10 @@ mod mcp_profile;
 mod memory;
 /// Two ends of one session at the same moment.
 mod races;
+/// Clients made with the official libraries.
+mod sdk;
+/// The official Inspector as a client.
+mod sdk_inspector;
 /// The two promises all others rest on: nothing of a gone client can be read, and nobody else loses anything.
 mod seed;
 /// Wall clocks that jump and machines that sleep.

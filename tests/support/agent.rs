@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
-    process::{Child, ChildStdin, Stdio},
+    process::{Child, ChildStdin, Command, Stdio},
     sync::mpsc::{Receiver, RecvTimeoutError, channel},
     thread,
     time::{Duration, Instant},
@@ -120,7 +120,7 @@ impl Agent {
         if let Some(folder) = &options.folder {
             command.current_dir(folder);
         }
-        command.args(["--name", name]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.args(["--name", name]);
         if options.silent {
             command.arg("--silent");
         }
@@ -146,6 +146,14 @@ impl Agent {
                 command.arg("--http").arg(address.to_string()).args(["--era", via.name()]).env("EBB_TOKEN", token);
             }
         }
+        Self::of(command, name)
+    }
+
+    /// The client that `command` starts: it does what lines of JSON on its standard input say, and says in lines of
+    /// JSON what came of it.
+    #[must_use]
+    pub fn of(mut command: Command, name: &str) -> Self {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("a client cannot be started: {error}"));
         let out = BufReader::new(child.stdout.take().unwrap());
         let (sender, said) = channel();
@@ -204,6 +212,14 @@ impl Agent {
     /// Says that nothing more comes, and still reads.
     pub fn half_close(&mut self) {
         self.script(&json!({"do": "half_close"}));
+    }
+
+    /// Has it do something that is no call of a tool; the answer has this id.
+    pub fn step(&mut self, what: &str) -> u64 {
+        let id = self.next;
+        self.next += 1;
+        self.script(&json!({"id": id, "do": what}));
+        id
     }
 
     /// Waits for a message that answers nothing of [`Calls`], by its id.

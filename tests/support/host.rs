@@ -34,6 +34,8 @@ pub struct HostArgs {
     pub grace: Option<u64>,
     /// The usual limit of open files, which it may raise.
     pub open_files: Option<u64>,
+    /// The program that serves; `ebb` when left out.
+    pub program: Option<&'static str>,
     /// Anything else on its command line.
     pub more: Vec<String>,
     /// Anything else in its environment.
@@ -114,13 +116,14 @@ impl TestHost {
     /// The command that serves here.
     #[must_use]
     pub fn serve(&self) -> Command {
+        let program = self.args.program.unwrap_or("ebb");
         let mut command = match self.args.open_files {
             Some(limit) => {
                 let mut shell = self.run(Path::new("/bin/sh"));
-                shell.args(["-c", &format!("ulimit -Sn {limit}; exec \"$0\" \"$@\"")]).arg(crate::bin("ebb"));
+                shell.args(["-c", &format!("ulimit -Sn {limit}; exec \"$0\" \"$@\"")]).arg(crate::bin(program));
                 shell
             }
-            None => self.command("ebb"),
+            None => self.command(program),
         };
         command.arg("serve").arg("--socket").arg(self.socket()).arg("--data-dir").arg(self.data());
         if let Some(browser) = &self.args.browser {

@@ -27,6 +27,7 @@ mod mount;
 mod own;
 mod place;
 pub mod procs;
+mod real;
 mod redis;
 mod rows;
 mod scene;
@@ -48,6 +49,7 @@ pub use mcp::{Answer, Calls, call_message, hello_messages, modern_headers, moder
 pub use mount::Mount;
 pub use own::OwnServer;
 pub use place::Place;
+pub use real::{Era, Library, Reach, Real, clients};
 pub use redis::{Redis, Relay};
 pub use rows::Rows;
 pub use scene::{Baseline, Lost, Scene};

@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a chore speaks to a terminal")]
 
 mod bench;
+mod clients;
 mod codegen;
 mod connect;
 mod process;
@@ -38,7 +39,7 @@ enum Command {
         #[arg(last = true)]
         args: Vec<String>,
     },
-    /// Install every system package that building and testing need
+    /// Install what building and testing need: system packages, and the clients that tests use
     Setup {
         /// Install packages without asking
         #[arg(long)]
@@ -68,7 +69,7 @@ enum Command {
     Rules,
     /// Write the TypeScript bindings anew from the Rust types
     Codegen,
-    /// Measure: cursors, sessions, start, memory, calls; everything when left out
+    /// Measure: cursors, sessions, start, memory, calls; by their names also disconnects and peers
     Bench {
         /// Install packages without asking
         #[arg(long)]
@@ -78,7 +79,7 @@ enum Command {
         /// Write the figures to this file too
         #[arg(long, value_name = "FILE")]
         json: Option<std::path::PathBuf>,
-        /// Write the figures into the README; needs all subjects
+        /// Write the figures into the README; those of the first five only together
         #[arg(long)]
         write_readme: bool,
     },
@@ -98,7 +99,10 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
     let repo = Repo::find()?;
     match command {
         Command::Run { yes, args } => return run::run(&repo, Consent::new(yes), &args),
-        Command::Setup { yes } => setup::setup(Need::Test { desktop: true }, Consent::new(yes))?,
+        Command::Setup { yes } => {
+            setup::setup(Need::Test { desktop: true }, Consent::new(yes))?;
+            clients::install(&repo)?;
+        }
         Command::Test { yes, no_desktop, filter } => {
             test::test(&repo, Consent::new(yes), !no_desktop, filter.as_deref())?;
         }

@@ -70,8 +70,9 @@ const DESKTOP_TEST: &[&str] = &[
     "xdotool",
     "x11-utils",
 ];
-/// A real Redis for the cursor stores, load for the tests about timing, and a wall clock that jumps.
-const TEST: &[&str] = &["redis-server", "stress-ng", "faketime"];
+/// A real Redis for the cursor stores, load for the tests about timing, a wall clock that jumps, and a place for the
+/// official Python client.
+const TEST: &[&str] = &["redis-server", "stress-ng", "faketime", "python3-venv"];
 
 impl Need {
     fn packages(self) -> Vec<&'static str> {
@@ -159,7 +160,7 @@ fn without_apt(need: Need) -> Result<()> {
         println!("    Arch: webkit2gtk-4.1 libayatana-appindicator librsvg dbus");
     }
     if matches!(need, Need::Test { .. }) {
-        println!("  redis-server, stress-ng and faketime");
+        println!("  redis-server, stress-ng, faketime, and Python 3.10 or newer with venv");
     }
     if need == (Need::Test { desktop: true }) {
         println!("  Xvfb, WebKitWebDriver, dbus-launch, xfce4-panel, openbox, dunst, ImageMagick, xdotool, xprop");

@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 
 use crate::{
-    process,
+    clients, process,
     repo::Repo,
     rules,
     setup::{self, Consent, Need},
@@ -27,6 +27,7 @@ pub(crate) fn test(repo: &Repo, consent: Consent, desktop: bool, filter: Option<
         step("format", || process::run(&mut repo.cargo(["fmt", "--all", "--check"])))?;
         step("house rules", || rules::check(repo))?;
     }
+    step("test clients", || clients::install(repo))?;
     step("dashboard packages", || ui::install(repo))?;
     if whole {
         step("dashboard check", || ui::script(repo, "check"))?;

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::{process, repo::Repo};
 
-const NPM: &str = if cfg!(windows) { "npm.cmd" } else { "npm" };
+pub(crate) const NPM: &str = if cfg!(windows) { "npm.cmd" } else { "npm" };
 
 /// Folders of `ui/` that are made, not written.
 const MADE: [&str; 3] = ["node_modules", "dist", "test-results"];

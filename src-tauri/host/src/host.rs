@@ -94,6 +94,30 @@ impl Host {
     /// # Errors
     /// Another host runs here (its pid is in the message); folders or sockets that cannot be made.
     pub async fn start(options: HostOptions) -> Result<Self> {
+        Self::start_with(options, HttpServer::start).await
+    }
+
+    /// A host whose HTTP clients are answered by what `answers` makes, and not by Ebb's tools: for the official
+    /// conformance suite, which asks for tools of its own on the HTTP server that is shipped.
+    ///
+    /// # Errors
+    /// Those of [`Host::start`].
+    #[cfg(feature = "conformance")]
+    pub async fn start_answered_by<S: rmcp::ServerHandler>(
+        options: HostOptions,
+        answers: impl Fn() -> S + Clone + Send + Sync + 'static,
+    ) -> Result<Self> {
+        let serve = move |at, host| {
+            let answers = answers.clone();
+            HttpServer::start_for(at, &host, move |_| answers())
+        };
+        Self::start_with(options, serve).await
+    }
+
+    async fn start_with(
+        options: HostOptions,
+        serve: impl Fn(Address, Arc<ToolHost>) -> Result<HttpServer> + Send,
+    ) -> Result<Self> {
         let HostOptions { paths, settings, config_problem, http, dashboard, stop_when_idle, show_window } = options;
         let paths = Paths::resolve(&paths)?;
         paths.prepare()?;
@@ -152,11 +176,10 @@ impl Host {
         // Written before anybody can be served: a client that asks where the host is must not find a dead one.
         let endpoint = Endpoint::of(&paths);
         endpoint.write(&paths.endpoint_file)?;
-        let mut servers =
-            vec![HttpServer::start(Address::Unix(Listener::bind(&paths.http_sock, &lock)?), Arc::clone(&tools))?];
+        let mut servers = vec![serve(Address::Unix(Listener::bind(&paths.http_sock, &lock)?), Arc::clone(&tools))?];
         if let Some(address) = http {
             let token = Token::load_or_make(&paths.http_token)?;
-            servers.push(HttpServer::start(Address::Tcp(address, token), Arc::clone(&tools))?);
+            servers.push(serve(Address::Tcp(address, token), Arc::clone(&tools))?);
         }
         let mcp = McpServer::start(Listener::bind(&paths.mcp_sock, &lock)?, tools);
 

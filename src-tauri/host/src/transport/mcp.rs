@@ -20,8 +20,8 @@ use rmcp::{
         DiscoverResult, ErrorCode, GetPromptRequestMethod, GetPromptRequestParams, GetPromptResponse, Implementation,
         InitializeRequestParams, InitializeResult, ListPromptsRequestMethod, ListPromptsResult,
         ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, MetaObject, PaginatedRequestParams,
-        ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, Resource, ResourceContents,
-        ServerCapabilities, ServerConfig, Tool, ToolAnnotations,
+        ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, Resource,
+        ResourceContents, ServerCapabilities, ServerConfig, Tool, ToolAnnotations,
     },
     service::RequestContext,
 };
@@ -107,7 +107,7 @@ impl Agent {
         }
         let (info, protocol) = (context.client_info(), context.protocol_version());
         if info.is_some() || protocol.is_some() {
-            self.introduce(&client, info.as_ref(), protocol.as_ref().map(rmcp::model::ProtocolVersion::as_str));
+            self.introduce(&client, info.as_ref(), protocol.as_ref().map(ProtocolVersion::as_str));
         }
     }
 
@@ -145,7 +145,7 @@ impl Agent {
     }
 
     async fn read(&self, client: &ClientId, uri: &str) -> Result<ResourceContents, ErrorData> {
-        let unknown = || ErrorData::new(ErrorCode::RESOURCE_NOT_FOUND, "Resource not found", None);
+        let unknown = || no_resource(uri);
         let rest = uri.strip_prefix(SCHEME).ok_or_else(unknown)?;
         let (id, offset) = rest.split_once("?offset=").unwrap_or((rest, "1"));
         let cursor = CursorId::parse(id).ok_or_else(unknown)?;
@@ -165,6 +165,11 @@ impl Agent {
         }
         Ok(ResourceContents::text(text, uri.to_owned()).with_mime_type(TEXT))
     }
+}
+
+/// The same for one that is another client's, that is gone, or that never was.
+fn no_resource(uri: &str) -> ErrorData {
+    ErrorData::resource_not_found("Resource not found", Some(serde_json::json!({"uri": uri})))
 }
 
 const SCHEME: &str = "ebb://cursor/";
@@ -242,8 +247,7 @@ impl ServerHandler for Agent {
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
         self.met(&context);
-        let unknown = || ErrorData::new(ErrorCode::RESOURCE_NOT_FOUND, "Resource not found", None);
-        let client = self.known(&context).ok_or_else(unknown)?;
+        let client = self.known(&context).ok_or_else(|| no_resource(&request.uri))?;
         let contents = self.read(&client, &request.uri).await?;
         Ok(ReadResourceResult::new(vec![contents]).with_cache_scope(CacheScope::Private).into())
     }
@@ -270,12 +274,15 @@ impl ServerHandler for Agent {
     async fn on_custom_request(
         &self,
         request: CustomRequest,
-        _context: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
-        const KNOWN: [&str; 7] =
-            ["initialize", "tools/call", "tools/list", "resources/read", "resources/list", "server/discover", "ping"];
-        if KNOWN.contains(&request.method.as_str()) {
-            return Err(ErrorData::invalid_params(format!("Invalid params of {}", request.method), None));
+        const KNOWN: [&str; 5] = ["tools/call", "tools/list", "resources/read", "resources/list", "server/discover"];
+        // Revision 2026-07-28 has them no more.
+        const REMOVED: [&str; 2] = ["initialize", "ping"];
+        let modern = context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28);
+        let method = request.method.as_str();
+        if KNOWN.contains(&method) || (!modern && REMOVED.contains(&method)) {
+            return Err(ErrorData::invalid_params(format!("Invalid params of {method}"), None));
         }
         Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, "Method not found", None))
     }

@@ -8,7 +8,10 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
-use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
+use rmcp::{
+    ServerHandler,
+    transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService},
+};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::Semaphore,
@@ -58,6 +61,18 @@ impl HttpServer {
     /// [`Code::InvalidArguments`] for an address that is not this machine's own, [`Code::Internal`] when the
     /// port cannot be had.
     pub(crate) fn start(at: Address, host: Arc<ToolHost>) -> Result<Self> {
+        Self::start_for(at, &host, {
+            let host = Arc::clone(&host);
+            move |clients| Agent::over_http(Arc::clone(&host), Arc::clone(clients))
+        })
+    }
+
+    /// The same with what `answers` makes for each session or request in place of Ebb's tools.
+    pub(crate) fn start_for<S: ServerHandler>(
+        at: Address,
+        host: &Arc<ToolHost>,
+        answers: impl Fn(&Arc<HttpClients>) -> S + Send + Sync + 'static,
+    ) -> Result<Self> {
         let home: Option<PathBuf> = Environment::current().home().ok();
         let (source, address, token) = match at {
             Address::Unix(listener) => (Source::Unix(listener), None, None),
@@ -66,7 +81,7 @@ impl HttpServer {
                 (Source::Tcp { listener, address, finder: Arc::<Finder>::default() }, Some(address), Some(token))
             }
         };
-        let clients = HttpClients::new(Arc::clone(&host));
+        let clients = HttpClients::new(Arc::clone(host));
         let track = Track::new(Arc::clone(&clients));
         clients.close_with({
             let closer: Arc<dyn Closer> = Arc::clone(&track) as Arc<dyn Closer>;
@@ -81,11 +96,7 @@ impl HttpServer {
         config.session_store = Some(Arc::clone(&clients) as Arc<_>);
         let service = {
             let clients = Arc::clone(&clients);
-            StreamableHttpService::new(
-                move || Ok(Agent::over_http(Arc::clone(&host), Arc::clone(&clients))),
-                track,
-                config,
-            )
+            StreamableHttpService::new(move || Ok(answers(&clients)), track, config)
         };
         let door = Arc::new(Door { port: address.map(|address| address.port()), token, clients: Arc::clone(&clients) });
         let router = Router::new()
