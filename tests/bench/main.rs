@@ -14,8 +14,12 @@
 mod calls;
 /// Cursor stores beside the containers they are made of.
 mod cursors;
+/// From a death to nothing left, for every kind of client.
+mod disconnects;
 /// What a session and an idle host hold and cost.
 mod memory;
+/// Other browser servers on the same machine.
+mod peers;
 /// Chromium without Ebb: the floor of calls.
 mod raw;
 /// Rows, the table, JSON, the block in the README.
@@ -24,6 +28,8 @@ mod report;
 mod sessions;
 /// From the start of a bridge to its first answers.
 mod start;
+/// A server on standard streams.
+mod stdio;
 /// Percentiles, and waiting with a fine step.
 mod timing;
 
@@ -47,29 +53,42 @@ enum Subject {
     Memory,
     /// A tool call over raw CDP
     Calls,
+    /// From kill -9 to nothing left, for every client, transport and revision; only when it is named
+    Disconnects,
+    /// Ebb beside other browser servers from npm; only when it is named
+    Peers,
+}
+
+impl Subject {
+    /// What is measured when nothing is named. All of its figures together are one table of the README.
+    const USUAL: [Self; 5] = [Self::Cursors, Self::Sessions, Self::Start, Self::Memory, Self::Calls];
+
+    fn is_usual(self) -> bool {
+        Self::USUAL.contains(&self)
+    }
 }
 
 #[derive(Parser)]
 #[command(name = "cargo xtask bench", bin_name = "cargo xtask bench")]
 struct Cli {
-    /// What to measure; everything when left out
+    /// What to measure; all but the last two when left out
     subjects: Vec<Subject>,
     /// Write the figures to this file too
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Write the figures into this README between its markers; needs all subjects
+    /// Write the figures into this README between their markers; those of the first five only together
     #[arg(long, value_name = "FILE")]
     readme: Option<PathBuf>,
 }
 
 fn main() -> Result<()> {
     let cli = Cli::parse();
-    let all = Subject::value_variants();
+    let usual = cli.subjects.iter().filter(|subject| subject.is_usual()).count();
     ensure!(
-        cli.readme.is_none() || cli.subjects.is_empty(),
-        "the README shows all figures: leave the subjects out to write it"
+        cli.readme.is_none() || usual == 0 || usual == Subject::USUAL.len(),
+        "the README shows all figures of the first five: leave the subjects out to write them"
     );
-    let subjects = if cli.subjects.is_empty() { all } else { &cli.subjects };
+    let subjects = if cli.subjects.is_empty() { &Subject::USUAL[..] } else { &cli.subjects };
     let mut report = Report::default();
     for subject in subjects {
         let name = subject.to_possible_value().expect("every subject has a name").get_name().to_owned();
@@ -81,6 +100,8 @@ fn main() -> Result<()> {
             Subject::Start => start::measure(&mut report),
             Subject::Memory => memory::measure(&mut report),
             Subject::Calls => calls::measure(&mut report),
+            Subject::Disconnects => disconnects::measure(&mut report),
+            Subject::Peers => peers::measure(&mut report),
         }
     }
     report.print();

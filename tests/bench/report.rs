@@ -6,8 +6,7 @@ use anyhow::{Context, Result, bail};
 use serde::Serialize;
 
 /// Where the figures stand in the README.
-const BEGIN: &str = "<!-- bench:begin -->";
-const END: &str = "<!-- bench:end -->";
+const FIGURES: &str = "bench";
 
 /// What a figure counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -94,11 +93,38 @@ fn trimmed(unit: Unit, goal: f64) -> String {
     }
 }
 
+/// Figures of many things side by side, with a place of their own in the README.
+#[derive(Debug)]
+pub(crate) struct Table {
+    marker: &'static str,
+    head: Vec<String>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// An empty one with these columns, which stands between `<!-- marker:begin -->` and `<!-- marker:end -->`.
+    pub(crate) fn new(marker: &'static str, head: &[&str]) -> Self {
+        Self { marker, head: head.iter().map(|cell| (*cell).to_owned()).collect(), rows: Vec::new() }
+    }
+
+    pub(crate) fn row(&mut self, cells: Vec<String>) {
+        eprintln!("  {}", cells.join(" | "));
+        self.rows.push(cells);
+    }
+
+    fn markdown(&self) -> String {
+        let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
+        let rule = format!("|{}\n", "---|".repeat(self.head.len()));
+        line(&self.head) + &rule + &self.rows.iter().map(|row| line(row)).collect::<String>()
+    }
+}
+
 /// All figures of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     subject: String,
     rows: Vec<Row>,
+    tables: Vec<Table>,
 }
 
 impl Report {
@@ -115,8 +141,19 @@ impl Report {
         self.rows.last_mut().expect("it was just added")
     }
 
-    /// The table, on standard output.
+    /// Adds a whole table.
+    pub(crate) fn table(&mut self, table: Table) {
+        self.tables.push(table);
+    }
+
+    /// The tables, on standard output.
     pub(crate) fn print(&self) {
+        for table in &self.tables {
+            println!("{}", table.markdown());
+        }
+        if self.rows.is_empty() {
+            return;
+        }
         let rows: Vec<[String; 4]> = self.rows.iter().map(Row::cells).collect();
         let head = ["measure", "goal", "measured", "floor in this run"].map(str::to_owned);
         let width =
@@ -138,22 +175,37 @@ impl Report {
         fs::write(file, text).with_context(|| format!("{} cannot be written", file.display()))
     }
 
-    /// Replaces the block between the markers.
+    /// Replaces what stands between the markers of everything that was measured.
     ///
     /// # Errors
     /// A README without markers, or one that cannot be written.
     pub(crate) fn write_readme(&self, file: &Path) -> Result<()> {
-        let text = fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
-        let (Some(begin), Some(end)) = (text.find(BEGIN), text.find(END)) else {
-            bail!("{} has no lines {BEGIN} and {END}", file.display());
-        };
+        let mut text = fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
+        for table in &self.tables {
+            text = between(&text, table.marker, &format!("\n{}", table.markdown()))?;
+        }
+        if !self.rows.is_empty() {
+            text = between(&text, FIGURES, &self.figures())?;
+        }
+        fs::write(file, text).with_context(|| format!("{} cannot be written", file.display()))
+    }
+
+    fn figures(&self) -> String {
         let mut block = String::from("\n| Measure | Goal | Measured | Floor in the same run |\n|---|---|---|---|\n");
         for row in &self.rows {
             let [measure, goal, measured, floor] = row.cells();
             // Writing to a string cannot fail.
             writeln!(block, "| {measure} | {goal} | {measured} | {floor} |").unwrap_or_default();
         }
-        let text = format!("{}{block}{}", &text[..begin + BEGIN.len()], &text[end..]);
-        fs::write(file, text).with_context(|| format!("{} cannot be written", file.display()))
+        block
     }
+}
+
+/// The text with `block` between the lines of `marker`.
+fn between(text: &str, marker: &str, block: &str) -> Result<String> {
+    let (first, last) = (format!("<!-- {marker}:begin -->"), format!("<!-- {marker}:end -->"));
+    let (Some(begin), Some(end)) = (text.find(&first), text.find(&last)) else {
+        bail!("the README has no lines {first} and {last}");
+    };
+    Ok(format!("{}{block}{}", &text[..begin + first.len()], &text[end..]))
 }

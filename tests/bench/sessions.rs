@@ -41,12 +41,12 @@ pub(crate) fn removed(control: &Control, session: &str) -> Option<CleanupReport>
     }
 }
 
-fn alive<'a>(processes: impl IntoIterator<Item = &'a Process>) -> usize {
+pub(crate) fn alive<'a>(processes: impl IntoIterator<Item = &'a Process>) -> usize {
     processes.into_iter().filter(|process| process.runs()).count()
 }
 
 /// Waits until no more renderers live than before, and says when that was.
-fn pages_end(known: &[Process], before: usize, began: Instant) -> Duration {
+pub(crate) fn pages_end(known: &[Process], before: usize, began: Instant) -> Duration {
     until("the pages end", began, DEADLINE, || alive(known) <= before)
 }
 

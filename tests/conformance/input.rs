@@ -42,13 +42,14 @@ pub(crate) fn call(
             Some(roots) => text(&format!("Roots: {}", json!(roots))),
             None => asked(json!({"client_roots": {"method": "roots/list", "params": {}}}), None),
         },
-        "request_state" | "tampered_state" => match (round, elicited(&given, "confirm", "ok")) {
-            (1, Some(_)) => text("state-ok"),
-            _ => {
+        "request_state" | "tampered_state" => {
+            if round == 1 && elicited(&given, "confirm", "ok").is_some() {
+                text("state-ok")
+            } else {
                 let questions = json!({"confirm": form("Please confirm", "ok", "boolean")});
                 asked(questions, Some(shared.begin(1)))
             }
-        },
+        }
         "multiple_inputs" => {
             let whole = ["user_name", "greeting", "client_roots"].iter().all(|name| given.contains_key(*name));
             if round == 1 && whole {

@@ -28,7 +28,7 @@ pub(crate) fn templates() -> Vec<ResourceTemplate> {
 }
 
 pub(crate) fn read(uri: &str) -> Result<ReadResourceResponse, ErrorData> {
-    let contents = match uri {
+    let mut contents = match uri {
         "test://static-text" => {
             json!({"mimeType": "text/plain", "text": "This is the content of the static text resource."})
         }
@@ -37,7 +37,6 @@ pub(crate) fn read(uri: &str) -> Result<ReadResourceResponse, ErrorData> {
         _ => template(uri)
             .ok_or_else(|| ErrorData::resource_not_found("Resource not found", Some(json!({"uri": uri}))))?,
     };
-    let mut contents = contents;
     contents["uri"] = json!(uri);
     Ok(ReadResourceResult::new(vec![typed(contents)]).into())
 }

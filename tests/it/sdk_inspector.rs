@@ -28,7 +28,7 @@ fn inspector(scene: &Scene, program: &str) -> Command {
 
 /// The way to Ebb, as the last arguments.
 fn server(scene: &Scene, reach: Reach) -> Vec<String> {
-    let words: Vec<String> = match reach {
+    match reach {
         Reach::Stdio => {
             let (ebb, socket) = (bin("ebb").display().to_string(), scene.host.socket().display().to_string());
             vec!["--".to_owned(), ebb, "connect".to_owned(), "--socket".to_owned(), socket, "--no-start".to_owned()]
@@ -38,8 +38,7 @@ fn server(scene: &Scene, reach: Reach) -> Vec<String> {
             let header = format!("Authorization: Bearer {token}");
             ["--transport", "http", "--server-url", &url, "--header", &header].map(str::to_owned).to_vec()
         }
-    };
-    words
+    }
 }
 
 /// Runs it to its end; what it printed.

@@ -5,7 +5,7 @@ use std::path::{Path, absolute};
 use anyhow::{Context, Result};
 
 use crate::{
-    process,
+    clients, process,
     repo::Repo,
     setup::{self, Consent, Need},
 };
@@ -19,6 +19,12 @@ pub(crate) fn bench(
     write_readme: bool,
 ) -> Result<()> {
     setup::setup(Need::Test { desktop: false }, consent)?;
+    if subjects.iter().any(|subject| matches!(subject.as_str(), "disconnects" | "peers")) {
+        clients::install(repo)?;
+    }
+    if subjects.iter().any(|subject| subject == "peers") {
+        clients::install_peers(repo)?;
+    }
     let build = ["build", "--profile", "bench", "-p", "ebb", "-p", "ebb-tests", "-p", "ebb-bench", "--bins"];
     process::run(&mut repo.cargo(build))?;
     // The bench profile shares its folder with the release profile.

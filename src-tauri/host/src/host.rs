@@ -107,16 +107,16 @@ impl Host {
         options: HostOptions,
         answers: impl Fn() -> S + Clone + Send + Sync + 'static,
     ) -> Result<Self> {
-        let serve = move |at, host| {
+        let serve = move |at, host: &Arc<ToolHost>| {
             let answers = answers.clone();
-            HttpServer::start_for(at, &host, move |_| answers())
+            HttpServer::start_for(at, host, move |_| answers())
         };
         Self::start_with(options, serve).await
     }
 
     async fn start_with(
         options: HostOptions,
-        serve: impl Fn(Address, Arc<ToolHost>) -> Result<HttpServer> + Send,
+        serve: impl Fn(Address, &Arc<ToolHost>) -> Result<HttpServer> + Send,
     ) -> Result<Self> {
         let HostOptions { paths, settings, config_problem, http, dashboard, stop_when_idle, show_window } = options;
         let paths = Paths::resolve(&paths)?;
@@ -176,10 +176,10 @@ impl Host {
         // Written before anybody can be served: a client that asks where the host is must not find a dead one.
         let endpoint = Endpoint::of(&paths);
         endpoint.write(&paths.endpoint_file)?;
-        let mut servers = vec![serve(Address::Unix(Listener::bind(&paths.http_sock, &lock)?), Arc::clone(&tools))?];
+        let mut servers = vec![serve(Address::Unix(Listener::bind(&paths.http_sock, &lock)?), &tools)?];
         if let Some(address) = http {
             let token = Token::load_or_make(&paths.http_token)?;
-            servers.push(serve(Address::Tcp(address, token), Arc::clone(&tools))?);
+            servers.push(serve(Address::Tcp(address, token), &tools)?);
         }
         let mcp = McpServer::start(Listener::bind(&paths.mcp_sock, &lock)?, tools);
 

@@ -60,9 +60,9 @@ impl HttpServer {
     /// # Errors
     /// [`Code::InvalidArguments`] for an address that is not this machine's own, [`Code::Internal`] when the
     /// port cannot be had.
-    pub(crate) fn start(at: Address, host: Arc<ToolHost>) -> Result<Self> {
-        Self::start_for(at, &host, {
-            let host = Arc::clone(&host);
+    pub(crate) fn start(at: Address, host: &Arc<ToolHost>) -> Result<Self> {
+        Self::start_for(at, host, {
+            let host = Arc::clone(host);
             move |clients| Agent::over_http(Arc::clone(&host), Arc::clone(clients))
         })
     }
