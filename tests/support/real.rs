@@ -10,7 +10,7 @@ use std::{
 use crate::{Agent, Place, TestHost, bin};
 
 /// How long a client may take to start and to agree on a revision with its server.
-const READY: Duration = Duration::from_secs(60);
+const READY: Duration = Duration::from_mins(1);
 
 /// Which library.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
