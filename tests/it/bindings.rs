@@ -100,3 +100,15 @@ fn bindings_hold_only_what_json_can() -> Result<()> {
     }
     Ok(())
 }
+
+/// `docs/tools.md` says what the catalogue says.
+#[test]
+fn bindings_of_the_tools_page() {
+    let (file, page) = (Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/tools.md"), ebb_host::tools_page());
+    if std::env::var_os("EBB_UPDATE").is_some() {
+        fs::write(&file, &page).expect("docs/ can be written");
+        return;
+    }
+    let there = fs::read_to_string(&file).unwrap_or_default();
+    assert!(there == page, "docs/tools.md is not up to date: run `cargo xtask codegen`");
+}

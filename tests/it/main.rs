@@ -4,6 +4,8 @@
 //! collects the real times, `EBB_TEST_KEEP=1` keeps the folder of a test that failed.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+/// Shapes of real applications, each driven from end to end by MCP calls alone.
+mod apps;
 /// The dashboard's TypeScript types are those of Rust.
 mod bindings;
 /// What is there for nobody is found, shown and removed.
@@ -80,5 +82,7 @@ mod story_ends;
 mod streams;
 /// Sessions with a window: a second, full browser beside the headless one, and both go as they came.
 mod windows;
+/// Every answer of the core tools, to the letter, and the page that documents them.
+mod wire;
 /// Wrappers, held pipes and frozen processes between a client and its session.
 mod wrappers;

@@ -55,6 +55,8 @@ pub fn modern_headers(message: &Value) -> Vec<(&'static str, String)> {
 pub struct Answer {
     /// The text of the first block; the message where the protocol itself refused.
     pub text: String,
+    /// The MIME types of the pictures after it.
+    pub images: Vec<String>,
     /// Whether the tool failed, or the protocol did.
     pub is_error: bool,
     /// `_meta["ebb/result"]`, null without.
@@ -68,12 +70,15 @@ impl Answer {
         if let Some(error) = message.get("error") {
             return Self {
                 text: error["message"].as_str().unwrap_or_default().to_owned(),
+                images: Vec::new(),
                 is_error: true,
                 meta: error.clone(),
             };
         }
         let result = &message["result"];
+        let parts = result["content"].as_array().into_iter().flatten();
         Self {
+            images: parts.filter_map(|part| part["mimeType"].as_str().map(str::to_owned)).collect(),
             text: result["content"][0]["text"].as_str().unwrap_or_default().to_owned(),
             is_error: result["isError"].as_bool().unwrap_or_default(),
             meta: result["_meta"]["ebb/result"].clone(),

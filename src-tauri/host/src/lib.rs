@@ -26,3 +26,4 @@ mod tools;
 pub use host::{Host, HostOptions, ShowWindow};
 #[cfg(unix)]
 pub use standalone::Standalone;
+pub use tools::docs::{core_tools, tools_page};

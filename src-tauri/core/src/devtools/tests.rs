@@ -221,7 +221,10 @@ fn one_request_as_text_hides_secrets() {
         "#1 [GET] https://x/\n\n  General\n    status:    [200] OK\n    duration:  86ms\n    type:      document\n    \
          mimeType:  text/html\n\n  Request headers\n"
     ));
-    assert!(text.ends_with("\n\n  Response headers\n    Set-Cookie: <secret>Set-Cookie</secret>"));
+    assert!(text.ends_with(
+        "\n\n  Response headers\n    Set-Cookie: <secret>Set-Cookie</secret>\n\n\
+         Call browser_network_request with part=\"response-body\" to read the response body."
+    ));
     assert_eq!(buffers.request(1, 2), None);
     assert_eq!(buffers.request(1, 0), None);
 }

@@ -143,6 +143,9 @@ pub fn request_text(request: &RequestRecord) -> String {
             write!(text, "\n\n  {title}\n{}", indented(headers)).unwrap_or_default();
         }
     }
+    if request.response.is_some() && request.failed.is_none() {
+        text.push_str("\n\nCall browser_network_request with part=\"response-body\" to read the response body.");
+    }
     text
 }
 

@@ -6,7 +6,7 @@ use ebb_core::devtools::{Buffers, ConsoleEntry, Level, RequestStart, Response};
 use serde_json::Value;
 
 /// Events that somebody here reads; all others are dropped before they are parsed.
-const WANTED: [&str; 27] = [
+const WANTED: [&str; 28] = [
     "Target.attachedToTarget",
     "Target.detachedFromTarget",
     "Target.targetInfoChanged",
@@ -29,6 +29,7 @@ const WANTED: [&str; 27] = [
     "Runtime.consoleAPICalled",
     "Runtime.exceptionThrown",
     "Log.entryAdded",
+    "Input.dragIntercepted",
     "Network.requestWillBeSent",
     "Network.responseReceived",
     "Network.loadingFinished",

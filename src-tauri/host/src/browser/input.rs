@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::{
+    keys,
     tab::Tab,
     target::{self, Target},
 };
@@ -226,21 +227,9 @@ pub(crate) async fn type_slowly(tab: &Arc<Tab>, target: &Target, text: &str, dea
 }
 
 async fn type_character(tab: &Arc<Tab>, character: char) -> Result<()> {
-    match character {
-        '\n' | '\r' => enter(tab).await,
-        '\t' => key(tab, "Tab", "Tab", 9, None).await,
-        _ if character.is_ascii_graphic() || character == ' ' => {
-            let upper = character.to_ascii_uppercase();
-            let (code, number) = match character {
-                'a'..='z' | 'A'..='Z' => (format!("Key{upper}"), i64::from(upper as u32)),
-                '0'..='9' => (format!("Digit{character}"), i64::from(character as u32)),
-                ' ' => ("Space".to_owned(), 32),
-                _ => (String::new(), 0),
-            };
-            let text = character.to_string();
-            key(tab, &text, &code, number, Some(&text)).await
-        }
-        _ => tab.unless_modal(tab.call(&InsertTextParams::new(character.to_string()))).await.map(drop),
+    match keys::of_character(character) {
+        Some(stroke) => keys::press(tab, &[stroke]).await,
+        None => tab.unless_modal(tab.call(&InsertTextParams::new(character.to_string()))).await.map(drop),
     }
 }
 

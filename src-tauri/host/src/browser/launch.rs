@@ -36,7 +36,7 @@ const ENVIRONMENT: [&str; 16] = [
 ];
 
 /// Flags that keep Chromium silent, alone and predictable.
-const FLAGS: [&str; 27] = [
+const FLAGS: [&str; 28] = [
     "--remote-debugging-pipe",
     "--no-first-run",
     "--no-default-browser-check",
@@ -57,6 +57,7 @@ const FLAGS: [&str; 27] = [
     "--disable-background-timer-throttling",
     "--disable-backgrounding-occluded-windows",
     "--disable-renderer-backgrounding",
+    "--disable-back-forward-cache",
     "--disable-blink-features=AutomationControlled",
     "--disable-features=Translate,OptimizationHints,MediaRouter,DialMediaRouteProvider,AutofillServerCommunication,\
      CertificateTransparencyComponentUpdater,InterestFeedContentSuggestions,PaintHolding",

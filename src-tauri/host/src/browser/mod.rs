@@ -2,10 +2,12 @@
 
 pub mod locate;
 
+pub(crate) mod bodies;
 mod browsers;
 mod budget;
 mod capture;
 mod census;
+pub(crate) mod choose;
 mod chromium;
 mod display;
 mod disposal;
@@ -13,17 +15,21 @@ pub(crate) mod emulate;
 mod endpoint;
 mod hub;
 pub(crate) mod input;
+pub(crate) mod keys;
 mod launch;
 pub(crate) mod look;
+pub(crate) mod media;
 mod memory;
 pub(crate) mod navigate;
 mod pipe;
 pub(crate) mod plan;
+pub(crate) mod pointer;
 mod pool;
 mod profile;
 mod pulse;
 mod scale;
 mod seed;
+pub(crate) mod screenshot;
 mod session;
 mod session_tabs;
 mod session_views;

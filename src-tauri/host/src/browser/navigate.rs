@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use chromiumoxide::cdp::{
-    browser_protocol::page::NavigateParams,
+    browser_protocol::page::{GetNavigationHistoryParams, NavigateParams, NavigateToHistoryEntryParams},
     js_protocol::runtime::{EvaluateParams, TerminateExecutionParams},
 };
 use ebb_core::{Code, Error, Result};
@@ -105,6 +105,28 @@ pub(crate) async fn navigate(tab: &Arc<Tab>, address: &str, deadline: Duration) 
         )
         .next("Take a snapshot of what is there, or navigate again."))
     })
+}
+
+/// Goes back in the history of `tab` until the document before is there; without one nothing happens.
+///
+/// # Errors
+/// As [`navigate`].
+pub(crate) async fn back(tab: &Arc<Tab>, deadline: Duration) -> Result<()> {
+    let history = tab.call(&GetNavigationHistoryParams::default()).await?;
+    let before = usize::try_from(history.current_index - 1).ok().and_then(|index| history.entries.get(index));
+    let Some(entry) = before else { return Ok(()) };
+    let moves = tab.peek(|state| state.moves);
+    let going = async {
+        tab.call_within(&NavigateToHistoryEntryParams::new(entry.id), deadline).await?;
+        if tab.until(deadline, |state| state.crashed || state.moves != moves).await {
+            return Ok(());
+        }
+        Err(Error::new(Code::Timeout, format!("TimeoutError: Timeout {}ms exceeded.", deadline.as_millis()))
+            .next("Take a snapshot of what is there, or navigate with browser_navigate."))
+    };
+    tab.unless_modal(going).await?;
+    tab.until(LOAD_GRACE, |state| state.crashed || state.lifecycle.content_loaded).await;
+    Ok(())
 }
 
 /// Stops the script of a page that computes for ever: the next document may need its main thread. Before

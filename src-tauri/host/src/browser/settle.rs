@@ -69,6 +69,17 @@ pub(crate) async fn settle(tab: &Arc<Tab>, before: Before) {
     }
 }
 
+/// The same for clients that asked for a fixed wait: at least `wait`, and until a navigation has loaded.
+pub(crate) async fn fixed(tab: &Arc<Tab>, before: Before, wait: Duration) {
+    tab.until(wait, stopped).await;
+    if tab.peek(|state| !stopped(state) && (state.commits != before.commits || state.scheduled > 0)) {
+        tab.until(NAVIGATION, |state| {
+            stopped(state) || (state.scheduled == 0 && state.lifecycle.loaded) || state.commits == 0
+        })
+        .await;
+    }
+}
+
 fn stopped(state: &TabState) -> bool {
     state.crashed || !state.modals.is_empty()
 }

@@ -39,6 +39,9 @@ use crate::options::ContextOptions;
 /// Longer than any call: the wait ends with what it waits for, or with the tab.
 const FOREVER: Duration = Duration::from_hours(24);
 
+/// Bytes of a request's body that its event carries; the buffers keep as much.
+const MAX_BODY: i64 = 4 * 1024 * 1024;
+
 /// The name of Ebb's isolated world in every frame.
 pub(crate) const WORLD: &str = "ebb";
 
@@ -113,7 +116,7 @@ impl Tab {
         self.post(&PageEnable::default());
         self.post(&SetLifecycleEventsEnabledParams::new(true));
         self.post(&RuntimeEnable::default());
-        self.post(&NetworkEnable::builder().max_post_data_size(64 * 1024).build());
+        self.post(&NetworkEnable::builder().max_post_data_size(MAX_BODY).build());
         self.post(&LogEnable::default());
         self.post(&script);
         self.post(&SetInterceptFileChooserDialogParams::new(true));
@@ -144,7 +147,8 @@ impl Tab {
         });
     }
 
-    fn post<C: Command>(&self, command: &C) {
+    /// Sends a command whose answer nobody waits for.
+    pub(crate) fn post<C: Command>(&self, command: &C) {
         self.chromium.connection.post(Some(&self.cdp), command);
     }
 

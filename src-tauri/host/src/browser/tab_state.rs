@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
+use super::media::Media;
+
 /// What blocks a page until somebody answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Modal {
@@ -82,6 +84,12 @@ pub(crate) struct TabState {
     pub(crate) frame_changes: u64,
     /// The processes of its frames, from the last trace, that of the main frame first.
     pub(crate) traced: Vec<u32>,
+    /// What the page's own drag carries, as the browser handed it over.
+    pub(crate) dragged: Option<Value>,
+    /// What its style sheets are told about the reader.
+    pub(crate) media: Media,
+    /// How often the main frame's place in its history changed, within a document too.
+    pub(crate) moves: u64,
 }
 
 /// What a request in flight is for; the settling after an action waits for some kinds only.
@@ -125,7 +133,11 @@ impl TabState {
                 self.frame_changes += 1;
             }
             "Page.frameNavigated" => self.navigated(params),
+            "Input.dragIntercepted" => self.dragged = params.pointer("/data").cloned(),
             "Page.navigatedWithinDocument" => {
+                if text("/frameId") == self.main_frame {
+                    self.moves += 1;
+                }
                 if let Some(frame) = self.frames.get_mut(&text("/frameId")) {
                     frame.url = text("/url");
                 }
@@ -237,6 +249,7 @@ impl TabState {
             self.lifecycle = Lifecycle::default();
             self.scheduled = 0;
             self.commits += 1;
+            self.moves += 1;
             self.modals.retain(|modal| matches!(modal, Modal::Dialog { .. }));
             self.in_flight.clear();
             self.title.clear();

@@ -45,6 +45,14 @@ const NAMES: [(&str, Cap); 12] = [
     ("emulation", Cap::Emulation),
 ];
 
+impl Cap {
+    /// What clients call it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        NAMES.iter().find(|(_, cap)| *cap == self).map_or("", |(name, _)| name)
+    }
+}
+
 /// The capabilities that need no asking.
 const DEFAULT: [Cap; 3] = [Cap::Read, Cap::Cursors, Cap::Sessions];
 

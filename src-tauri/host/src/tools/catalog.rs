@@ -234,14 +234,22 @@ impl Catalog {
 
 /// One group after the other, in the order of the design.
 pub(super) fn all() -> Vec<ToolSpec> {
-    let groups: [fn() -> Vec<ToolSpec>; 9] = [
+    let groups: [fn() -> Vec<ToolSpec>; 17] = [
         super::navigation::tools,
         super::tabs::tools,
         super::snapshot::tools,
+        super::find::tools,
         super::input::tools,
+        super::pointer::tools,
+        super::keyboard::tools,
+        super::forms::tools,
         super::dialogs::tools,
         super::evaluate::tools,
+        super::waiting::tools,
+        super::viewing::tools,
+        super::shots::tools,
         super::console::tools,
+        super::request::tools,
         super::cursors::tools,
         super::sessions::tools,
     ];

@@ -2,6 +2,7 @@
 
 use ebb_core::{
     Code, Error,
+    cursors::Body,
     devtools::{Level, text},
 };
 use futures::FutureExt;
@@ -14,6 +15,7 @@ use super::{
     catalog::{Modal, ToolError, ToolSpec},
     page,
     response::Section,
+    saving,
     schema::{Kind, Schema},
 };
 
@@ -31,6 +33,7 @@ pub(crate) fn tools() -> Vec<ToolSpec> {
                 Schema::new()
                     .default("level", Kind::Enum(&["error", "warning", "info", "debug"]), json!("info"))
                     .optional("all", Kind::Bool)
+                    .filename()
             },
             |call, args| async move { console(call, &args).await }.boxed(),
         )
@@ -40,7 +43,7 @@ pub(crate) fn tools() -> Vec<ToolSpec> {
             "browser_network_requests",
             "Network requests",
             "Requests since the page was opened; filter is a regular expression on the URL",
-            || Schema::new().default("static", Kind::Bool, json!(false)).optional("filter", Kind::String),
+            || Schema::new().default("static", Kind::Bool, json!(false)).optional("filter", Kind::String).filename(),
             |call, args| async move { network(call, &args).await }.boxed(),
         )
         .read_only()
@@ -52,8 +55,7 @@ async fn console(call: &mut ToolCall, args: &Value) -> Result<(), ToolError> {
     let tab = page::tab(call).await?;
     let level = Level::parse(args.text("level").unwrap_or("info")).unwrap_or(Level::Info);
     let list = call.session.devtools().console_list(tab.number, level, args.flag("all"));
-    call.response.large(Section::Result, text::console_body(&list, level));
-    Ok(())
+    listed(call, args, "Console", text::console_body(&list, level)).await
 }
 
 async fn network(call: &mut ToolCall, args: &Value) -> Result<(), ToolError> {
@@ -68,6 +70,14 @@ async fn network(call: &mut ToolCall, args: &Value) -> Result<(), ToolError> {
     })?;
     let tab = page::tab(call).await?;
     let list = call.session.devtools().requests(tab.number, args.flag("static"), filter.as_ref());
-    call.response.large(Section::Result, text::requests_body(&list));
-    Ok(())
+    listed(call, args, "Network", text::requests_body(&list)).await
+}
+
+/// The list in the answer, or in the file that the arguments name.
+async fn listed(call: &mut ToolCall, args: &Value, label: &str, body: Body) -> Result<(), ToolError> {
+    if args.text("filename").is_none_or(str::is_empty) {
+        call.response.large(Section::Result, body);
+        return Ok(());
+    }
+    saving::saved(call, args, label, &body.into_text()).await.map(drop)
 }

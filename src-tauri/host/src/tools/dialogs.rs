@@ -11,6 +11,7 @@ use futures::FutureExt;
 use serde_json::Value;
 
 use super::{
+    acting::settled,
     args::Args,
     call::ToolCall,
     catalog::{Modal, ModalKind, ToolError, ToolSpec},
@@ -52,8 +53,8 @@ async fn dialog(call: &mut ToolCall, args: &Value) -> Result<(), ToolError> {
     tab.call(&answer).await?;
     // The page says so itself a moment later; the next tool must not find the old state.
     tab.poke(|state| state.modals.retain(|modal| !matches!(modal, browser::Modal::Dialog { .. })));
-    settle::settle(&tab, before).await;
-    page::after_action(call, &tab, true).await
+    settled(call, &tab, before).await;
+    page::after_action(call, &tab, false).await
 }
 
 async fn upload(call: &mut ToolCall, args: &Value) -> Result<(), ToolError> {
@@ -79,7 +80,7 @@ async fn upload(call: &mut ToolCall, args: &Value) -> Result<(), ToolError> {
     tab.poke(|state| state.modals.retain(|modal| !matches!(modal, browser::Modal::FileChooser { .. })));
     let code: Vec<String> = given.iter().map(|path| serde_json::Value::from(*path).to_string()).collect();
     call.response.code(format!("await fileChooser.setFiles([{}])", code.join(", ")));
-    settle::settle(&tab, before).await;
+    settled(call, &tab, before).await;
     page::after_action(call, &tab, true).await
 }
 

@@ -10,12 +10,13 @@ use futures::FutureExt;
 use serde_json::Value;
 
 use super::{
+    acting::{locator, settled},
     args::Args,
     call::ToolCall,
     catalog::{ToolError, ToolSpec},
-    input::locator,
     page,
     response::Section,
+    saving,
     schema::{Kind, Schema},
 };
 use crate::browser::{Returns, Tab, checked, function_call, settle, target::Target};
@@ -26,12 +27,7 @@ pub(crate) fn tools() -> Vec<ToolSpec> {
         "browser_evaluate",
         "Evaluate JavaScript",
         "Run JavaScript in the page or on an element: () => {...} or (element) => {...}",
-        || {
-            Schema::new()
-                .optional("element", Kind::String)
-                .optional("target", Kind::String)
-                .required("function", Kind::String)
-        },
+        || Schema::new().maybe_target().required("function", Kind::String).filename(),
         |call, args| async move { evaluate(call, &args).await }.boxed(),
     )]
 }
@@ -54,13 +50,15 @@ async fn evaluate(call: &mut ToolCall, args: &Value) -> Result<(), ToolError> {
     match result {
         Ok(value) => {
             let text = value.unwrap_or_else(|| "undefined".to_owned());
-            call.response.large(Section::Result, Body::Text { text });
+            if !saving::saved(call, args, "Evaluation result", &text).await? {
+                call.response.large(Section::Result, Body::Text { text });
+            }
         }
         Err(error) if error.code == Code::ModalState => {}
         Err(error) => return Err(error.into()),
     }
     call.response.code(format!("await page.{receiver}evaluate({});", page::quoted(&function)));
-    settle::settle(&tab, before).await;
+    settled(call, &tab, before).await;
     page::after_action(call, &tab, false).await
 }
 

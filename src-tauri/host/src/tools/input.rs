@@ -1,11 +1,10 @@
 //! browser_click, browser_type.
 
-use std::sync::Arc;
-
 use futures::FutureExt;
 use serde_json::Value;
 
 use super::{
+    acting::{found, settled, unless_opened},
     args::Args,
     call::ToolCall,
     catalog::{ToolError, ToolSpec},
@@ -13,10 +12,8 @@ use super::{
     schema::{Kind, Schema},
 };
 use crate::browser::{
-    Tab,
     input::{self, Button, Click},
-    settle,
-    target::Target,
+    keys, settle,
 };
 
 /// The keys that can be held, in the order they are printed.
@@ -54,36 +51,15 @@ pub(crate) fn tools() -> Vec<ToolSpec> {
     ]
 }
 
-/// The element and how code names it.
-async fn found(call: &ToolCall, args: &Value) -> Result<(Arc<Tab>, Target, String), ToolError> {
-    let tab = page::tab(call).await?;
-    let target = page::target(&tab, args.must("target")).await?;
-    let locator = locator(&tab, &target).await;
-    Ok((tab, target, locator))
-}
-
-/// How code names an element: for people, so a page that does not answer costs only the name.
-pub(crate) async fn locator(tab: &Arc<Tab>, target: &Target) -> String {
-    let named = target.ask(tab, "(t) => __ebb.locator(t)", &[]).await.ok();
-    let named = named.as_ref().and_then(Value::as_str).filter(|text| !text.is_empty());
-    named.map_or_else(|| format!("locator({})", page::quoted(&target.given)), str::to_owned)
-}
-
 async fn click(call: &mut ToolCall, args: &Value) -> Result<(), ToolError> {
     let (tab, target, locator) = found(call, args).await?;
     let held = args.texts("modifiers").unwrap_or_default();
     let bits = held.iter().map(|name| match *name {
-        "Alt" => 1,
-        "Control" => 2,
-        "ControlOrMeta" => {
-            if cfg!(target_os = "macos") {
-                4
-            } else {
-                2
-            }
-        }
-        "Meta" => 4,
-        _ => 8,
+        "Alt" => keys::ALT,
+        "Control" => keys::CONTROL,
+        "ControlOrMeta" => keys::CONTROL_OR_META,
+        "Meta" => keys::META,
+        _ => keys::SHIFT,
     });
     let button = args.text("button").unwrap_or("left");
     let click = Click {
@@ -99,7 +75,7 @@ async fn click(call: &mut ToolCall, args: &Value) -> Result<(), ToolError> {
     input::click(&tab, &target, click, call.action_timeout()).await?;
     let method = if click.double { "dblclick" } else { "click" };
     call.response.code(format!("await page.{locator}.{method}({});", click_options(button, &held)));
-    settle::settle(&tab, before).await;
+    settled(call, &tab, before).await;
     page::after_action(call, &tab, true).await
 }
 
@@ -109,15 +85,10 @@ fn click_options(button: &str, held: &[&str]) -> String {
         held.iter().map(|name| if matches!(*name, "Control" | "Meta") { "ControlOrMeta" } else { *name }).collect();
     names.sort_unstable();
     names.dedup();
-    let mut parts = Vec::new();
-    if button != "left" {
-        parts.push(format!("  button: '{button}'"));
-    }
-    if !names.is_empty() {
-        let names: Vec<String> = names.iter().map(|name| format!("'{name}'")).collect();
-        parts.push(format!("  modifiers: [{}]", names.join(", ")));
-    }
-    if parts.is_empty() { String::new() } else { format!("{{\n{}\n}}", parts.join(",\n")) }
+    let names: Vec<String> = names.iter().map(|name| page::quoted(name)).collect();
+    let button = (button != "left").then(|| page::quoted(button));
+    let modifiers = (!names.is_empty()).then(|| format!("[{}]", names.join(", ")));
+    page::object(&[("button", button), ("modifiers", modifiers)])
 }
 
 async fn type_text(call: &mut ToolCall, args: &Value) -> Result<(), ToolError> {
@@ -131,22 +102,15 @@ async fn type_text(call: &mut ToolCall, args: &Value) -> Result<(), ToolError> {
     } else {
         input::fill(&tab, &target, text, deadline).await
     };
-    let opened = |error: &ebb_core::Error| error.code == ebb_core::Code::ModalState;
-    match typed {
-        Err(error) if opened(&error) => {}
-        other => other?,
-    }
+    unless_opened(typed)?;
     let method = if slowly { "pressSequentially" } else { "fill" };
     call.response.code(format!("await page.{locator}.{method}({});", page::quoted(text)));
     if submit && tab.modal().is_none() {
         call.response.code(format!("await page.{locator}.press('Enter');"));
-        match input::enter(&tab).await {
-            Err(error) if opened(&error) => {}
-            other => other?,
-        }
+        unless_opened(input::enter(&tab).await)?;
     }
     if slowly || submit {
-        settle::settle(&tab, before).await;
+        settled(call, &tab, before).await;
     }
     page::after_action(call, &tab, slowly || submit).await
 }

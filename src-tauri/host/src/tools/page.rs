@@ -2,14 +2,24 @@
 
 use std::sync::Arc;
 
-use ebb_core::{cursors::Body, sessions::clean_text};
+use ebb_core::{
+    cursors::Body,
+    devtools::{ConsoleEntry, Level},
+    sessions::clean_text,
+};
 
 use super::{
     call::ToolCall,
     catalog::{Modal, ModalKind, ToolError, ToolSpec},
     response::{Response, Section},
 };
-use crate::browser::{self, SessionBrowser, Tab, look::Look, target::Target};
+use crate::{
+    browser::{self, SessionBrowser, Tab, look::Look, navigate, target::Target},
+    options::SnapshotMode,
+};
+
+/// What the console says of a page that crashed.
+const CRASHED: &str = "Page crashed and was reset to about:blank.";
 
 /// Characters of a title or address in an answer.
 const MAX_SHOWN: usize = 2_000;
@@ -19,9 +29,25 @@ pub(crate) fn side(call: &ToolCall) -> Result<Arc<SessionBrowser>, ToolError> {
     Ok(call.host.browsers.of(&call.session)?)
 }
 
-/// The tab a tool acts on; the first use makes one.
-pub(crate) async fn tab(call: &ToolCall) -> Result<Arc<Tab>, ToolError> {
-    Ok(side(call)?.current_tab().await?)
+/// The tab a tool acts on; the first use makes one, and one that crashed shows an empty page again.
+pub(crate) async fn tab(call: &mut ToolCall) -> Result<Arc<Tab>, ToolError> {
+    let tab = side(call)?.current_tab().await?;
+    // Where the page was ended for what it held, its error says so until it is navigated away from.
+    if tab.peek(|state| state.crashed && state.ended_because.is_none()) {
+        navigate::navigate(&tab, "about:blank", call.navigation_timeout()).await?;
+        let entry = ConsoleEntry {
+            level: Level::Error,
+            kind: "error".to_owned(),
+            text: CRASHED.to_owned(),
+            url: "about:blank".to_owned(),
+            line: 0,
+            at_ms: 0.0,
+            exception: false,
+        };
+        call.session.devtools().console(tab.number, entry);
+        call.response.next("The page crashed and its tab is empty now: open it again with browser_navigate");
+    }
+    Ok(tab)
 }
 
 /// The element that `target` names in `tab`.
@@ -67,13 +93,20 @@ fn modal_line(modal: &browser::Modal) -> String {
 pub(crate) async fn after_action(call: &mut ToolCall, tab: &Arc<Tab>, snapshot: bool) -> Result<(), ToolError> {
     let side = side(call)?;
     // The action may have opened, closed or switched tabs.
-    let tab = side.tab_if_any().unwrap_or_else(|| Arc::clone(tab));
-    let looks = snapshot && tab.modal().is_none() && !tab.peek(|state| state.crashed);
-    let seen = if looks {
-        let look = Look::default();
+    let Some(tab) = side.tab_if_any().or_else(|| (!tab.closed.is_cancelled()).then(|| Arc::clone(tab))) else {
+        call.response.tabs(tab_lines(&side));
+        return Ok(());
+    };
+    let snapshot = snapshot && call.options().output.snapshot != SnapshotMode::None;
+    let answers = tab.modal().is_none() && !tab.peek(|state| state.crashed);
+    let seen = if answers && snapshot {
+        let look = Look { boxes: call.options().output.boxes, ..Look::default() };
         let (seen, ()) = tokio::join!(browser::look::look(&tab, &look), refresh_title(&tab));
         Some(seen)
     } else {
+        if answers {
+            refresh_title(&tab).await;
+        }
         None
     };
     tell_page(call, &side, &tab, snapshot);
@@ -82,11 +115,27 @@ pub(crate) async fn after_action(call: &mut ToolCall, tab: &Arc<Tab>, snapshot: 
         return Ok(());
     }
     match seen {
+        Some(Ok(rendered)) if call.options().output.snapshot == SnapshotMode::File => {
+            return link_snapshot(call, None, &rendered).await;
+        }
         Some(Ok(rendered)) => put_snapshot(&mut call.response, rendered),
         // A dialog may open and be answered at any moment; the action itself is done.
         Some(Err(error)) if error.code != ebb_core::Code::ModalState => return Err(error.into()),
         _ => {}
     }
+    Ok(())
+}
+
+/// A snapshot in a file that the answer links: the one that was named, else one of its own.
+pub(crate) async fn link_snapshot(
+    call: &mut ToolCall,
+    named: Option<&str>,
+    rendered: &browser::snapshot::Rendered,
+) -> Result<(), ToolError> {
+    let files = call.files().await?;
+    let place = files.place(named, "page", "yml")?;
+    files.write(&place, rendered.text.trim_end().as_bytes()).await?;
+    call.response.snapshot_link(&files.shown(&place));
     Ok(())
 }
 
@@ -188,4 +237,21 @@ pub(crate) fn quoted(text: &str) -> String {
     }
     out.push('\'');
     out
+}
+
+/// A text as the source code of a string with double quotes, as JSON writes it.
+pub(crate) fn json_quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// An object as code, over several lines, of the members that have a value; nothing if none has.
+pub(crate) fn object(members: &[(&str, Option<String>)]) -> String {
+    let mut members: Vec<(&str, &String)> =
+        members.iter().filter_map(|(name, value)| Some((*name, value.as_ref()?))).collect();
+    if members.is_empty() {
+        return String::new();
+    }
+    members.sort_unstable();
+    let lines: Vec<String> = members.iter().map(|(name, value)| format!("  {name}: {value}")).collect();
+    format!("{{\n{}\n}}", lines.join(",\n"))
 }

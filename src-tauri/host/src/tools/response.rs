@@ -127,7 +127,6 @@ impl Response {
     }
 
     /// A snapshot in a file.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for snapshots with a filename"))]
     pub(crate) fn snapshot_link(&mut self, path: &str) {
         self.snapshot = Some(Snapshot::Link(format!("- [Snapshot]({path})")));
     }
@@ -147,7 +146,6 @@ impl Response {
     }
 
     /// A picture.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for screenshots"))]
     pub(crate) fn image(&mut self, bytes: &[u8], mime: &'static str) {
         self.images.push(Image { data: STANDARD.encode(bytes), mime });
     }

@@ -20,14 +20,12 @@ pub(crate) enum Kind {
     /// One of these words.
     Enum(&'static [&'static str]),
     /// One of these words, or `null` for "back to normal".
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the tools that emulate"))]
     EnumOrNull(&'static [&'static str]),
     /// Any number of values of one kind.
     List(Box<Self>),
     /// Named values of one kind: headers, MIME types.
     Map(Box<Self>),
     /// An object of its own.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for forms and sizes"))]
     Object(Schema),
 }
 
@@ -48,7 +46,6 @@ impl Kind {
     }
 
     /// An object whose values are `kind`.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for headers and dropped data"))]
     pub(crate) fn map(kind: Self) -> Self {
         Self::Map(Box::new(kind))
     }
@@ -137,6 +134,16 @@ impl Schema {
     /// `element?, target*`: the element a tool acts on.
     pub(crate) fn target(self) -> Self {
         self.optional("element", Kind::String).required("target", Kind::String).describe(TARGET)
+    }
+
+    /// `element?, target?`: where the whole page is meant otherwise.
+    pub(crate) fn maybe_target(self) -> Self {
+        self.optional("element", Kind::String).optional("target", Kind::String)
+    }
+
+    /// `filename?`: the answer goes into this file instead.
+    pub(crate) fn filename(self) -> Self {
+        self.optional("filename", Kind::String)
     }
 
     /// `session?`: every browser tool takes it.

@@ -22,6 +22,7 @@ pub(crate) fn tools() -> Vec<ToolSpec> {
             || {
                 Schema::new()
                     .optional("target", Kind::String)
+                    .filename()
                     .optional("depth", Kind::at_least(0))
                     .optional("boxes", Kind::Bool)
                     .optional("max_tokens", Kind::integer())
@@ -39,11 +40,14 @@ async fn snapshot(call: &mut ToolCall, args: &Value) -> Result<(), ToolError> {
         None => None,
     };
     let depth = args.integer("depth").and_then(|depth| usize::try_from(depth).ok());
-    let look = Look { target, depth, boxes: args.flag("boxes") };
+    let look = Look { target, depth, boxes: args.flag("boxes") || call.options().output.boxes };
     let (rendered, ()) = tokio::join!(look::look(&tab, &look), page::refresh_title(&tab));
     let rendered = rendered?;
     let side = page::side(call)?;
     page::tell_page(call, &side, &tab, true);
+    if let Some(given) = args.text("filename").filter(|given| !given.is_empty()) {
+        return page::link_snapshot(call, Some(given), &rendered).await;
+    }
     page::put_snapshot(&mut call.response, rendered);
     Ok(())
 }

@@ -13,6 +13,7 @@ pub(crate) const PAGE_SCRIPT: &str = concat!(
     include_str!("page/locate.js"),
     include_str!("page/act.js"),
     include_str!("page/locator.js"),
+    include_str!("page/core.js"),
     include_str!("page/api.js"),
     "return VERSION;\n})()"
 );

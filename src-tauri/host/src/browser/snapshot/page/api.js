@@ -48,6 +48,9 @@ Object.defineProperty(globalThis, "__ebb", {
       const el = elementFor(target);
       return el ? locatorOf(el) : "";
     }, ""),
+    watchEvent: callOr(watchEvent, false),
+    watchedEvent,
+    textShown: callOr(textShown, false),
     info: call(() => ({
       title: wellFormed(clip(titleOf(document), 10_000)),
       url: wellFormed(location.href),

@@ -1,0 +1,48 @@
+//! What requests carried and brought, asked for when somebody wants to read it.
+
+use std::sync::Arc;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use chromiumoxide::cdp::browser_protocol::network::{GetRequestPostDataParams, GetResponseBodyParams};
+use ebb_core::{Code, Error, Result};
+
+use super::tab::Tab;
+
+/// A body as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// Text.
+    Text(String),
+    /// Anything else.
+    Bytes(Vec<u8>),
+}
+
+/// The body of the answer to the browser's request `id`.
+///
+/// # Errors
+/// A body that the browser no longer keeps, or that never came.
+pub(crate) async fn response(tab: &Arc<Tab>, id: &str) -> Result<Content> {
+    let answer = tab.call(&GetResponseBodyParams::new(id.to_owned())).await.map_err(|error| gone(error, "response"))?;
+    if !answer.base64_encoded {
+        return Ok(Content::Text(answer.body));
+    }
+    let bytes = STANDARD.decode(&answer.body).map_err(|_| Error::new(Code::Internal, "the body cannot be read"))?;
+    Ok(Content::Bytes(bytes))
+}
+
+/// The body of the browser's request `id`, where its event did not carry it.
+///
+/// # Errors
+/// As [`response`].
+pub(crate) async fn request(tab: &Arc<Tab>, id: &str) -> Result<String> {
+    let asked = GetRequestPostDataParams::new(id.to_owned());
+    Ok(tab.call(&asked).await.map_err(|error| gone(error, "request"))?.post_data)
+}
+
+fn gone(error: Error, whose: &str) -> Error {
+    if error.code != Code::Internal {
+        return error;
+    }
+    Error::new(Code::TargetUnknown, format!("The {whose} body is not available: {}", error.message))
+        .next("Bodies stay until the page navigates on; repeat the request to see its body.")
+}
