@@ -16,6 +16,11 @@ pub mod transport;
 
 pub mod run;
 
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "tools that write files are being added; goes with the first of them")
+)]
+mod files;
 #[cfg(unix)]
 mod host;
 #[cfg(unix)]

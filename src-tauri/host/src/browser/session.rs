@@ -28,7 +28,7 @@ use super::{
     seed::seed,
     tab::{Tab, browser_lost},
 };
-use crate::options::ContextOptions;
+use crate::{files::Held, options::ContextOptions};
 
 /// Longer than any call: the wait ends with the connection.
 const FOREVER: Duration = Duration::from_hours(24);
@@ -82,6 +82,7 @@ pub struct SessionBrowser {
     apart: bool,
     pub(super) slot: Mutex<Slot>,
     pub(super) changes: watch::Sender<()>,
+    files: Arc<Held>,
 }
 
 impl SessionBrowser {
@@ -94,6 +95,7 @@ impl SessionBrowser {
         look: ContextOptions,
         apart: bool,
     ) -> Arc<Self> {
+        let files = Held::new(Arc::clone(&pool.common.run_dirs));
         Arc::new(Self {
             id: session.id().clone(),
             gate: session.closing().clone(),
@@ -104,7 +106,13 @@ impl SessionBrowser {
             apart,
             slot: Mutex::default(),
             changes: watch::Sender::new(()),
+            files,
         })
+    }
+
+    /// The session's files.
+    pub(crate) fn files(&self) -> &Arc<Held> {
+        &self.files
     }
 
     /// Tells everybody that looks at the session that it changed.
@@ -334,16 +342,25 @@ impl SessionBrowser {
             drop(making.await);
             disposed.rung = Some(Rung::Disposed);
         }
-        let Some((context, _leaving)) = context else { return Ok(disposed) };
-        disposed.tabs = tabs.len() as u32;
-        match self.let_go(&context, &tabs).await {
-            Ok(rung) => disposed.rung = Some(rung),
-            Err(error) => {
-                // Still there: the next try must find it again.
-                self.slot.lock().context = Some(context);
-                return Err(error);
+        let mut stays = None;
+        if let Some((context, _leaving)) = context {
+            disposed.tabs = tabs.len() as u32;
+            match self.let_go(&context, &tabs).await {
+                Ok(rung) => disposed.rung = Some(rung),
+                Err(error) => {
+                    // Still there: the next try must find it again.
+                    self.slot.lock().context = Some(context);
+                    stays = Some(error);
+                }
             }
         }
+        // Nothing writes any more, or never will again: files go even where the browser does not.
+        let ended = self.files.end().await;
+        if let Some(error) = stays {
+            return Err(error);
+        }
+        let ended = ended?;
+        (disposed.files, disposed.kept_files) = (ended.files, ended.kept);
         Ok(disposed)
     }
 

@@ -13,7 +13,7 @@ use super::{
     dir::leader_of,
     processes::{self, User},
 };
-use crate::transport::proc;
+use crate::{files::journal, transport::proc};
 
 /// Between two looks at what is still there.
 const LOOK: Duration = Duration::from_millis(5);
@@ -36,6 +36,7 @@ pub(crate) fn end(base: &Path, dirs: &[PathBuf], deadline: Duration) -> Ended {
     let processes = end_users(base, dirs, deadline);
     let mut ended = Ended { processes, ..Ended::default() };
     for dir in dirs {
+        journal::remove_noted(dir);
         match remove_tree(dir, deadline) {
             Ok(()) => ended.directories += 1,
             Err(error) => ended.failed.push((dir.clone(), error.to_string())),

@@ -17,7 +17,7 @@ use ebb_core::{
 use futures::{FutureExt as _, future::BoxFuture};
 use parking_lot::Mutex;
 use serde_json::{Map, Value};
-use tokio::time::Instant;
+use tokio::{sync::OnceCell, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -29,7 +29,11 @@ use super::{
     setups::{Setup, Setups},
     usage::Usage,
 };
-use crate::{browser::Browsers, options::ClientOptions};
+use crate::{
+    browser::Browsers,
+    files::{Files, Roots, Source},
+    options::ClientOptions,
+};
 
 /// What every call needs. One for the whole host, cheap to share.
 pub(crate) struct ToolHost {
@@ -45,6 +49,8 @@ pub(crate) struct ToolHost {
     pub(crate) usage: Usage,
     /// The session of clients that have one together.
     pub(crate) shared: Mutex<Option<SessionId>>,
+    /// The folders that clients say they work in.
+    pub(crate) roots: Arc<Roots>,
     /// Limits and deadlines.
     pub(crate) settings: Arc<Settings>,
     /// Fires when the host stops: what still runs answers so.
@@ -55,9 +61,7 @@ pub(crate) struct ToolHost {
 pub(crate) struct ToolCall {
     /// The host.
     pub(crate) host: Arc<ToolHost>,
-    /// Who calls.
-    pub(crate) client: ClientId,
-    /// What it was started with.
+    /// What its client was started with.
     pub(crate) setup: Arc<Setup>,
     /// Where.
     pub(crate) session: Session,
@@ -67,12 +71,26 @@ pub(crate) struct ToolCall {
     pub(crate) deadline: Instant,
     /// What it answers.
     pub(crate) response: Response,
+    /// Its files, once it asked for them.
+    files: OnceCell<Arc<Files>>,
 }
 
 impl ToolCall {
     /// What the client was started with.
     pub(crate) fn options(&self) -> &ClientOptions {
         &self.setup.options
+    }
+
+    /// The workspace and the output folder of the call's session.
+    ///
+    /// # Errors
+    /// The session is ending, or no folder can be made.
+    pub(crate) async fn files(&self) -> Result<Arc<Files>> {
+        let files = self.files.get_or_try_init(|| async {
+            let side = self.host.browsers.of(&self.session)?;
+            Ok::<_, Error>(Arc::new(side.files().files().await?))
+        });
+        files.await.cloned()
     }
 
     /// How long an element may take until it can be acted on.
@@ -140,7 +158,8 @@ impl ToolHost {
         browsers.look_by(move |client| known.of(client).options.context.clone());
         let (usage, shared) = (Usage::default(), Mutex::default());
         let stopping = CancellationToken::new();
-        Arc::new(Self { manager, cursors, browsers, setups, usage, shared, settings, stopping })
+        let roots = Arc::default();
+        Arc::new(Self { manager, cursors, browsers, setups, usage, shared, roots, settings, stopping })
     }
 
     /// Calls the tool `name` for `client`. `cancel` fires when the client takes the call back or goes.
@@ -233,15 +252,18 @@ impl ToolHost {
             Ok(Err(error)) => return response.thrown(&error),
             Err(stop) => return response.thrown(&self.stopped(&stop, Some(&session))),
         };
+        if let Ok(side) = self.browsers.of(&session) {
+            side.files().know(Source::of(self, client, setup));
+        }
         let pager = Pager::new(&self.cursors, &session, tool.spec.name, &args, setup.options.output.page_tokens);
         let mut call = ToolCall {
             host: self.clone(),
-            client: client.clone(),
             setup: Arc::clone(setup),
             session: session.clone(),
             cancel: cancel.child_token(),
             deadline,
             response,
+            files: OnceCell::new(),
         };
         // What the tool set going outside its own future ends with the call too.
         let _over = call.cancel.clone().drop_guard();

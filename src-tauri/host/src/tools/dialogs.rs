@@ -1,6 +1,6 @@
 //! browser_handle_dialog, browser_file_upload: answering what a page waits for.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use chromiumoxide::cdp::browser_protocol::{
     dom::{BackendNodeId, SetFileInputFilesParams},
@@ -18,7 +18,10 @@ use super::{
     page,
     schema::{Kind, Schema},
 };
-use crate::browser::{self, settle};
+use crate::{
+    browser::{self, settle},
+    files::Files,
+};
 
 /// The largest file that can be uploaded, in bytes.
 const MAX_UPLOAD: u64 = 512 * 1024 * 1024;
@@ -68,8 +71,8 @@ async fn upload(call: &mut ToolCall, args: &Value) -> Result<(), ToolError> {
             .next("Give one path.")
             .into());
     }
-    let root = workspace(call);
-    let files = given.iter().map(|path| allowed(path, root.as_deref())).collect::<Result<Vec<_>, _>>()?;
+    let places = call.files().await?;
+    let files = given.iter().map(|path| uploadable(&places, path)).collect::<Result<Vec<_>, _>>()?;
     let before = settle::before(&tab);
     let names: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
     if !names.is_empty() {
@@ -84,74 +87,12 @@ async fn upload(call: &mut ToolCall, args: &Value) -> Result<(), ToolError> {
     page::after_action(call, &tab, true).await
 }
 
-/// The folder the client works in: its files may be uploaded, no others.
-fn workspace(call: &ToolCall) -> Option<PathBuf> {
-    let client = call.host.manager.client(&call.client)?;
-    let folder = PathBuf::from(client.process?.cwd?);
-    let home = std::env::var_os("HOME").map(PathBuf::from);
-    // A client started from `/` or the home folder has no workspace: everything would be inside.
-    (folder.parent().is_some() && Some(&folder) != home.as_ref()).then_some(folder)
-}
-
-/// The real file behind `path`, which must lie in `root` once links are resolved.
-fn allowed(path: &str, root: Option<&Path>) -> Result<PathBuf, Error> {
-    let denied = || {
-        let roots = root.map_or_else(
-            || "none (the client was started outside a project folder)".to_owned(),
-            |root| root.display().to_string(),
-        );
-        Error::new(
-            Code::FileDenied,
-            format!("File access denied: {path} is outside allowed roots. Allowed roots: {roots}"),
-        )
-        .next("Put the file into the project folder and give that path.")
-    };
-    let root = root.and_then(|root| root.canonicalize().ok()).ok_or_else(denied)?;
-    let given = Path::new(path);
-    let whole = if given.is_absolute() { given.to_path_buf() } else { root.join(given) };
-    let real = whole.canonicalize().map_err(|error| {
-        // Whether a file outside exists is nobody's business.
-        let inside = whole.starts_with(&root) && !path.contains("..");
-        if inside { Error::new(Code::FileDenied, format!("{path}: {error}")).next("Check the path.") } else { denied() }
-    })?;
-    if !real.starts_with(&root) {
-        return Err(denied());
+/// The real file behind `given`, which may be read and is not too large.
+fn uploadable(files: &Files, given: &str) -> Result<PathBuf, Error> {
+    let file = files.existing(given)?;
+    if file.metadata().is_ok_and(|meta| meta.len() > MAX_UPLOAD) {
+        let message = format!("{given} has more than {} MB", MAX_UPLOAD / 1024 / 1024);
+        return Err(Error::new(Code::FileDenied, message).next("Give a smaller file."));
     }
-    let meta = real
-        .metadata()
-        .map_err(|error| Error::new(Code::FileDenied, format!("{path}: {error}")).next("Check the path."))?;
-    if !meta.is_file() || meta.len() > MAX_UPLOAD {
-        return Err(Error::new(
-            Code::FileDenied,
-            format!("{path} is not a file of at most {} MB", MAX_UPLOAD / 1024 / 1024),
-        )
-        .next("Give a smaller, regular file."));
-    }
-    Ok(real)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_real_files_inside_the_workspace_pass() {
-        let base = tempfile::tempdir().unwrap();
-        let root = base.path().join("project");
-        std::fs::create_dir(&root).unwrap();
-        std::fs::write(root.join("a.txt"), "a").unwrap();
-        std::fs::write(base.path().join("secret"), "s").unwrap();
-        #[cfg(unix)]
-        std::os::unix::fs::symlink(base.path().join("secret"), root.join("link")).unwrap();
-
-        assert!(allowed("a.txt", Some(&root)).is_ok());
-        assert!(allowed(root.join("a.txt").to_str().unwrap(), Some(&root)).is_ok());
-        for path in ["../secret", "link", "/etc/passwd", "sub/../../secret", "missing/../../secret"] {
-            let error = allowed(path, Some(&root)).unwrap_err();
-            assert_eq!(error.code, Code::FileDenied, "{path}");
-            assert!(error.message.starts_with("File access denied"), "{path}: {}", error.message);
-        }
-        assert!(allowed("a.txt", None).is_err());
-        assert!(allowed("b.txt", Some(&root)).unwrap_err().message.contains("b.txt"));
-    }
+    Ok(file)
 }

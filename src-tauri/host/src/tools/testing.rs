@@ -62,6 +62,7 @@ impl Bench {
             setups: Arc::new(Setups::with(ClientOptions::default(), Arc::new(Catalog::of(tools)))),
             usage: crate::tools::usage::Usage::default(),
             shared: parking_lot::Mutex::default(),
+            roots: Arc::default(),
             settings: Arc::new(settings),
             stopping: CancellationToken::new(),
         });
@@ -117,6 +118,12 @@ fn tools() -> Vec<ToolSpec> {
             Box::pin(async {
                 call.response.result("half a result");
                 Err(Error::new(Code::TargetUnknown, "Ref e5 not found").next("Take a new snapshot.").into())
+            })
+        }),
+        tool("browser_test_roots", Schema::new, |call, _| {
+            Box::pin(async {
+                call.files().await?.existing("/etc/passwd")?;
+                Ok(())
             })
         }),
         tool(

@@ -166,6 +166,45 @@ async fn a_client_with_a_handshake_is_served() {
     place.emptied().await;
 }
 
+/// Asked once, at the first call, and only a client that has some; the call that needs them waits.
+#[tokio::test]
+async fn a_client_is_asked_for_its_roots_once() {
+    let place = Place::new();
+    let project = tempfile::tempdir().unwrap();
+    let real = project.path().canonicalize().unwrap();
+    let roots = json!([{"uri": "https://no.folder/"}, {"uri": format!("file://{}", project.path().display())}]);
+    let hello = |capabilities: Value| {
+        json!({"protocolVersion": "2025-11-25", "capabilities": capabilities,
+               "clientInfo": {"name": "rooted", "version": "1"}})
+    };
+    let mut client = place.connect();
+    client.ask("initialize", hello(json!({"roots": {}}))).await;
+    client.send(json!({"jsonrpc": "2.0", "method": "notifications/initialized"})).await;
+    let call = client.begin("tools/call", json!({"name": "browser_test_roots", "arguments": {}})).await;
+    let question = client.line().await;
+    assert_eq!(question["method"], "roots/list", "{question}");
+    client.send(json!({"jsonrpc": "2.0", "id": question["id"], "result": {"roots": roots}})).await;
+    let answer = client.line().await;
+    assert_eq!(answer["id"], json!(call), "{answer}");
+    let text = answer["result"]["content"][0]["text"].as_str().unwrap().to_owned();
+    let allowed = format!("Allowed roots: {0}/.ebb, {0}\n", real.display());
+    assert!(text.contains(&allowed), "{text} instead of {allowed}");
+    assert!(client.tool("browser_test_roots", json!({})).await.contains(&allowed), "and never again");
+    drop(client);
+    place.emptied().await;
+
+    // One that has none, and one that says nothing.
+    let mut plain = place.connect();
+    plain.initialize().await;
+    assert!(plain.tool("browser_test_roots", json!({})).await.contains("outside allowed roots"));
+    let mut silent = place.connect();
+    silent.ask("initialize", hello(json!({"roots": {"listChanged": true}}))).await;
+    silent.begin("tools/call", json!({"name": "browser_test_lines", "arguments": {"count": 1}})).await;
+    let lines = [silent.line().await, silent.line().await];
+    assert!(lines.iter().any(|line| line["method"] == "roots/list"), "{lines:?}");
+    assert!(lines.iter().any(|line| line["result"].is_object()), "a call that needs no files waits for nothing");
+}
+
 #[tokio::test]
 async fn a_stateless_client_over_a_stream_is_the_streams_client() {
     let place = Place::new();

@@ -16,17 +16,18 @@ use ebb_core::{
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
-        CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, CustomRequest, CustomResult,
-        DiscoverResult, ErrorCode, GetPromptRequestMethod, GetPromptRequestParams, GetPromptResponse, Implementation,
-        InitializeRequestParams, InitializeResult, ListPromptsRequestMethod, ListPromptsResult,
+        CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ClientResult, ContentBlock, CustomRequest,
+        CustomResult, DiscoverResult, ErrorCode, GetPromptRequestMethod, GetPromptRequestParams, GetPromptResponse,
+        Implementation, InitializeRequestParams, InitializeResult, ListPromptsRequestMethod, ListPromptsResult,
         ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, MetaObject, PaginatedRequestParams,
         ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, Resource,
-        ResourceContents, ServerCapabilities, ServerConfig, Tool, ToolAnnotations,
+        ResourceContents, ServerCapabilities, ServerConfig, ServerRequest, Tool, ToolAnnotations,
     },
-    service::RequestContext,
+    service::{PeerRequestOptions, RequestContext},
 };
 
 use super::http::{Asked, HttpClients};
+use crate::files::PATIENCE;
 use crate::tools::{
     call::{ToolHost, Unnamed},
     catalog::{self, Catalog},
@@ -117,6 +118,7 @@ impl Agent {
             Err(error) => return Response::default().thrown(&error),
         };
         self.met(&context);
+        self.ask_roots(&client, &context).await;
         let arguments = request.arguments.unwrap_or_default();
         let Who::Http(clients) = &self.who else {
             return self.host.call(&client, &request.name, arguments, context.ct).await;
@@ -131,6 +133,27 @@ impl Agent {
             Asked::Nobody => Unnamed::Fresh,
         };
         self.host.call_unnamed(&client, &request.name, arguments, context.ct, &unnamed, note).await
+    }
+
+    /// Asks a client that has roots which ones, once. The answer is waited for by who needs it.
+    #[expect(deprecated, reason = "revisions up to 2025-11-25 have roots")]
+    async fn ask_roots(&self, client: &ClientId, context: &RequestContext<RoleServer>) {
+        // A request that brings its own revision is of one that forbids questions to clients.
+        let stateless = context.meta.protocol_version().is_some();
+        let has_roots = || context.peer.peer_info().is_some_and(|info| info.capabilities.roots.is_some());
+        if stateless || self.host.roots.asked(client) || !has_roots() {
+            return;
+        }
+        let question = ServerRequest::ListRootsRequest(rmcp::model::ListRootsRequest::default());
+        // Sent from here, so that it goes where the answer to this call goes.
+        let options = PeerRequestOptions::with_timeout(PATIENCE);
+        let Ok(sent) = context.peer.send_cancellable_request(question, options).await else { return };
+        self.host.roots.learn(&self.host.manager, client, async move {
+            match sent.await_response().await {
+                Ok(ClientResult::ListRootsResult(answer)) => answer.roots.into_iter().map(|root| root.uri).collect(),
+                _ => Vec::new(),
+            }
+        });
     }
 
     /// The client's cursors as resources.
