@@ -82,7 +82,5 @@ mod story_ends;
 mod streams;
 /// Sessions with a window: a second, full browser beside the headless one, and both go as they came.
 mod windows;
-/// Every answer of the core tools, to the letter, and the page that documents them.
-mod wire;
 /// Wrappers, held pipes and frozen processes between a client and its session.
 mod wrappers;

@@ -41,7 +41,7 @@ pub(crate) fn remove_noted(dir: &Path) {
             folders.push(folder.to_owned());
         }
     }
-    for folder in folders {
+    for folder in &folders {
         remove_if_empty(folder);
     }
 }
