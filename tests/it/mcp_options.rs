@@ -207,3 +207,26 @@ fn a_browser_that_dies_fails_the_running_call_and_the_next_has_another() {
     let answer = server.open(&Site::start().page("/page", "<title>again</title>"));
     assert!(answer.must("Page").contains("Page Title: again"));
 }
+
+#[test]
+fn origins_are_kept_out_of_addresses_and_pages() {
+    let place = Place::new();
+    let site = Site::start();
+    let blocked = mirror();
+    let page = site.page("/both", "<title>both</title>");
+    let mut server = OwnServer::start(&place, &["--isolated", &format!("--blocked-origins={blocked};https://x.test")]);
+    let answer = server.call("browser_navigate", json!({"url": blocked})).err();
+    assert!(answer.must("Error").contains(&format!("net::ERR_BLOCKED_BY_CLIENT at {blocked}")), "{}", answer.text);
+    server.open(&page);
+    let fetch = |url: &str| format!("() => fetch({url:?}, {{mode: 'no-cors'}}).then(() => 'loaded', () => 'kept out')");
+    assert_eq!(server.evaluate(&fetch(&blocked)), "\"kept out\"");
+    assert_eq!(server.evaluate(&fetch(&site.url("/ok"))), "\"loaded\"");
+
+    let place = Place::new();
+    let allowed = format!("--allowed-origins={}", site.url(""));
+    let mut server = OwnServer::start(&place, &["--isolated", &allowed]);
+    server.open(&page);
+    assert_eq!(server.evaluate(&fetch(&blocked)), "\"kept out\"");
+    assert_eq!(server.evaluate(&fetch(&site.url("/ok"))), "\"loaded\"");
+    server.call("browser_navigate", json!({"url": "https://x.test/"})).err();
+}

@@ -6,7 +6,9 @@ use chromiumoxide::cdp::browser_protocol::{
         SetLocaleOverrideParams, SetScriptExecutionDisabledParams, SetTimezoneOverrideParams,
         SetTouchEmulationEnabledParams, SetUserAgentOverrideParams,
     },
-    network::{self, Headers, SetBypassServiceWorkerParams, SetExtraHttpHeadersParams},
+    network::{
+        self, BlockPattern, Headers, SetBlockedUrLsParams, SetBypassServiceWorkerParams, SetExtraHttpHeadersParams,
+    },
     page::{AddScriptToEvaluateOnNewDocumentParams, SetBypassCspParams},
     security::SetIgnoreCertificateErrorsParams,
 };
@@ -51,6 +53,10 @@ pub(crate) fn apply(connection: &Connection, session: &str, options: &ContextOpt
     if options.offline {
         // No latency, and no limits beside.
         teller.tell(&network::EmulateNetworkConditionsParams::new(true, 0.0, -1.0, -1.0));
+    }
+    if !options.origins.is_empty() {
+        let patterns = options.origins.patterns().into_iter().map(|(pattern, block)| BlockPattern::new(pattern, block));
+        teller.tell(&SetBlockedUrLsParams::builder().url_patterns(patterns).build());
     }
     if options.ignore_https_errors {
         teller.tell(&SetIgnoreCertificateErrorsParams::new(true));

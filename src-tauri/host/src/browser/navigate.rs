@@ -9,6 +9,7 @@ use chromiumoxide::cdp::{
 use ebb_core::{Code, Error, Result};
 
 use super::tab::Tab;
+use crate::options::ClientOptions;
 
 /// After the document's content is there, its `load` may take this much longer.
 const LOAD_GRACE: Duration = Duration::from_secs(5);
@@ -19,8 +20,8 @@ const ANSWER: Duration = Duration::from_secs(1);
 /// The address that was meant: without a scheme it is `https://`, for localhost `http://`.
 ///
 /// # Errors
-/// An address that cannot be read, or whose scheme is not allowed.
-pub(crate) fn address(given: &str) -> Result<String> {
+/// An address that cannot be read, or that the client may not open.
+pub(crate) fn address(given: &str, options: &ClientOptions) -> Result<String> {
     let given = given.trim();
     let local = given.starts_with("localhost") || given.starts_with("127.0.0.1") || given.starts_with("[::1]");
     let has_scheme = given.split_once(':').is_some_and(|(scheme, rest)| {
@@ -42,9 +43,16 @@ pub(crate) fn address(given: &str) -> Result<String> {
         Error::new(Code::InvalidArguments, format!("cannot navigate to invalid URL \"{given}\": {error}"))
             .next("Give a whole address such as https://example.com/.")
     })?;
+    if !options.context.origins.admit(&parsed) {
+        return Err(Error::new(Code::NavigationDenied, format!("net::ERR_BLOCKED_BY_CLIENT at {full}"))
+            .next("This origin is kept out by --allowed-origins or --blocked-origins."));
+    }
     match parsed.scheme() {
         "http" | "https" => Ok(parsed.into()),
         "about" if parsed.path() == "blank" => Ok(parsed.into()),
+        // A server of one's own is as safe as whoever started it.
+        "about" | "data" | "javascript" if options.own_server => Ok(parsed.into()),
+        "file" if options.unrestricted_files => Ok(parsed.into()),
         scheme => Err(Error::new(
             Code::NavigationDenied,
             format!("Access to \"{scheme}:\" protocol is blocked. Attempted URL: \"{given}\""),
@@ -154,7 +162,7 @@ mod tests {
             ("about:blank", "about:blank"),
             ("shop.example:8443/x", "https://shop.example:8443/x"),
         ] {
-            assert_eq!(address(given).as_deref(), Ok(meant), "{given}");
+            assert_eq!(address(given, &ClientOptions::default()).as_deref(), Ok(meant), "{given}");
         }
     }
 
@@ -169,9 +177,24 @@ mod tests {
             "FILE:///x",
             "about:config",
         ] {
-            let error = address(given).unwrap_err();
+            let error = address(given, &ClientOptions::default()).unwrap_err();
             assert_eq!(error.code, Code::NavigationDenied, "{given}");
             assert!(error.message.starts_with("Access to \""), "{}", error.message);
         }
+    }
+
+    #[test]
+    fn a_server_of_ones_own_opens_more_and_origins_are_kept_out() {
+        let mut options = ClientOptions { own_server: true, ..ClientOptions::default() };
+        for given in ["data:text/html,<p>x", "about:srcdoc", "javascript:1", "http://10.0.0.1/"] {
+            address(given, &options).unwrap();
+        }
+        let error = address("file:///etc/hosts", &options).unwrap_err();
+        assert_eq!(error.message, "Access to \"file:\" protocol is blocked. Attempted URL: \"file:///etc/hosts\"");
+        options.unrestricted_files = true;
+        address("file:///etc/hosts", &options).unwrap();
+        options.context.origins.blocked = vec!["https://example.com".to_owned()];
+        let error = address("example.com/x", &options).unwrap_err();
+        assert_eq!(error.message, "net::ERR_BLOCKED_BY_CLIENT at https://example.com/x");
     }
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use serde_json::Value;
 
-use super::{Caps, Secrets};
+use super::{Caps, Origins, Secrets};
 
 /// What a client was started with.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -23,10 +23,6 @@ pub struct ClientOptions {
     pub workspace: Option<PathBuf>,
     /// Whether it may name files anywhere and open `file:` addresses.
     pub unrestricted_files: bool,
-    /// Origins that pages may load from; empty for all.
-    pub allowed_origins: Vec<String>,
-    /// Origins that pages may not load from, whatever is allowed.
-    pub blocked_origins: Vec<String>,
     /// Whether it has one browser context together with all other clients that say so.
     pub shared_context: bool,
     /// The device that its pages look like.
@@ -201,4 +197,6 @@ pub struct ContextOptions {
     pub permissions: Vec<String>,
     /// Scripts that run in every document before its own.
     pub init_scripts: Vec<String>,
+    /// Origins that they may load from.
+    pub origins: Origins,
 }

@@ -10,6 +10,7 @@ mod config;
 mod devices;
 mod kind;
 mod manual;
+mod origins;
 mod parse;
 mod secrets;
 mod server;
@@ -22,7 +23,8 @@ pub use client::{
 };
 pub use kind::Kind;
 pub use manual::{help, markdown};
+pub use origins::Origins;
 pub use parse::{Parsed, Travelling, parse, travelling};
 pub use secrets::Secrets;
-pub use server::{BrowserOptions, ProxyOptions, ServerOptions};
+pub use server::{BrowserOptions, Listen, ProxyOptions, ServerOptions};
 pub use table::{Row, Scope, rows};

@@ -52,7 +52,7 @@ fn lists_are_parted_and_repeated_flags_add_up() {
         "--caps=vision,coffee,-read",
     ]);
     assert_eq!(got.client.context.permissions, ["geolocation", "clipboard-read"]);
-    assert_eq!(got.client.blocked_origins, ["http://a", "http://b:*"]);
+    assert_eq!(got.client.context.origins.blocked, ["http://a", "http://b:*"]);
     assert_eq!(got.browser.cdp_headers.get("B").map(String::as_str), Some("2:3"));
     assert_eq!((got.browser.cdp_headers.len(), got.allowed_hosts.len()), (2, 2));
     assert!(got.client.caps.has(Cap::Vision) && !got.client.caps.has(Cap::Read));

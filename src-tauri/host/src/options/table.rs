@@ -397,7 +397,7 @@ pub fn rows() -> Vec<Row> {
             List(';'),
             Client,
             "Origins that pages may load from",
-            |o, v| set::list(&mut o.client.allowed_origins, v),
+            |o, v| set::list(&mut o.client.context.origins.allowed, v),
         )
         .otherwise("all"),
         row(
@@ -406,7 +406,7 @@ pub fn rows() -> Vec<Row> {
             List(';'),
             Client,
             "Origins that pages may not load from, whatever is allowed",
-            |o, v| set::list(&mut o.client.blocked_origins, v),
+            |o, v| set::list(&mut o.client.context.origins.blocked, v),
         ),
         row("device", "", Text, Client, "iPhone 15, iPhone 17, Pixel 10", |o, v| set::device(o, &set::string(v))),
         row("mobile", "", Bool, Client, "A mobile device: Pixel 10", |o, v| {

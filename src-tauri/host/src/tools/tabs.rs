@@ -40,7 +40,7 @@ async fn tabs(call: &mut ToolCall, args: &Value) -> Result<(), ToolError> {
     let index = args.number("index");
     match args.must("action") {
         "new" => {
-            let address = args.text("url").map(navigate::address).transpose()?;
+            let address = args.text("url").map(|url| navigate::address(url, call.options())).transpose()?;
             let tab = side.open_tab().await?;
             if let Some(address) = address {
                 navigate::navigate(&tab, &address, call.host.settings.calls.navigation).await?;
