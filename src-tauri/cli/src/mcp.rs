@@ -1,15 +1,11 @@
 //! `ebb mcp`: a whole server for the one program that started it.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    process::ExitCode,
-    time::Duration,
-};
+use std::{process::ExitCode, time::Duration};
 
 use ebb_core::{Code, Error, Result};
 use ebb_host::{
     Standalone, logging,
-    options::{self, Listen, ServerOptions},
+    options::{self, ServerOptions},
 };
 
 use crate::{out, signals::Signals};
@@ -73,22 +69,4 @@ async fn serve(options: ServerOptions) -> Result<()> {
         () = signals.next() => {}
     }
     outcome
-}
-
-/// Says where it listens, and what a client's configuration needs.
-fn announce(listen: &Listen, address: SocketAddr) {
-    let named = listen.host.as_deref().filter(|host| host.parse::<IpAddr>().is_err() && *host != "localhost");
-    let host = match named {
-        Some(name) => name.to_owned(),
-        None if address.ip().is_loopback() => "localhost".to_owned(),
-        None if address.is_ipv6() => format!("[{}]", address.ip()),
-        None => address.ip().to_string(),
-    };
-    let url = format!("http://{host}:{}", address.port());
-    let config = serde_json::json!({"mcpServers": {"ebb": {"url": format!("{url}/mcp")}}});
-    let config = serde_json::to_string_pretty(&config).unwrap_or_default();
-    out::say(&format!(
-        "Listening on {url}\nPut this in your client config:\n{config}\nFor legacy SSE transport support, you can use the \
-         /sse endpoint instead."
-    ));
 }

@@ -39,12 +39,6 @@ pub(crate) fn note(text: &str) {
     drop(writeln!(stderr, "ebb: {text}"));
 }
 
-/// Lines on standard error without the program's name: others read them.
-pub(crate) fn say(text: &str) {
-    let mut stderr = std::io::stderr().lock();
-    drop(writeln!(stderr, "{text}"));
-}
-
 /// What went wrong, and what to do about it.
 pub(crate) fn error(error: &Error) {
     note(&error.message);

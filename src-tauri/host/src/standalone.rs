@@ -1,12 +1,7 @@
 //! A whole server that belongs to one program (`ebb mcp`): its own browser, no desktop, no lock, no shared
 //! socket, and nothing left behind.
 
-use std::{
-    net::{SocketAddr, ToSocketAddrs as _},
-    path::PathBuf,
-    sync::Arc,
-    time::Duration,
-};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use ebb_core::{
     Code, Error, Result,
@@ -23,20 +18,16 @@ use tokio::{net::UnixStream, sync::oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    browser::{
-        Browsers, Sampler, locate,
-        plan::{Plan, debug_line},
-    },
+    browser::{Browsers, Sampler, locate, plan::Plan},
     cursors::{Backend, Place, give_back},
     host::ebb_executable,
-    options::{ClientOptions, Listen, ServerOptions, Viewport},
+    options::{ClientOptions, ServerOptions, Viewport},
     paths::{self, Environment},
     run::{Guardian, PrivateFolder, RunDirs, reap_private},
     tools::call::ToolHost,
     transport::{
         bridge::{self, LocalEnd},
         connection::{self, Shared},
-        http::{Address, AllowedHosts, HttpOptions, HttpServer},
     },
 };
 
@@ -60,7 +51,6 @@ pub struct Standalone {
     guardian: Arc<Guardian>,
     folder: PrivateFolder,
     tools: Arc<ToolHost>,
-    http: Option<HttpServer>,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -100,7 +90,7 @@ impl Standalone {
         let cursors = Arc::new(Cursors::new(Arc::clone(store.store()), settings.cursors.clone(), clock));
         let tools = ToolHost::with_options(manager.clone(), cursors, Arc::clone(&browsers), Arc::new(settings), client);
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let server = Self { manager, browsers, store, guardian, folder, tools, http: None, stop, tasks };
+        let server = Self { manager, browsers, store, guardian, folder, tools, stop, tasks };
         server.start_background(idle);
         Ok(server)
     }
@@ -140,7 +130,6 @@ impl Standalone {
             host: Arc::clone(&self.tools),
             stop: self.tools.stopping.clone(),
             home: Environment::current().home().ok(),
-            transport: None,
         };
         self.tasks.spawn(Box::pin(connection::serve(ours, Some(std::process::id()), shared)));
         let (over, ended) = oneshot::channel();
@@ -151,29 +140,6 @@ impl Standalone {
         let end = ended.await.unwrap_or(LocalEnd::ServerGone);
         tracing::debug!(?end, "the client at the standard streams is gone");
         Ok(())
-    }
-
-    /// Serves clients over HTTP from now on; gives where.
-    ///
-    /// # Errors
-    /// [`Code::InvalidArguments`] for a host that has no address, or one that can be reached from elsewhere and
-    /// has no token; [`Code::Internal`] when the port cannot be had.
-    pub fn serve_http(&mut self, listen: &Listen) -> Result<SocketAddr> {
-        let mut options = HttpOptions::own_server(listen.port);
-        if let Some(addresses) = addresses(listen)? {
-            options.addresses = addresses;
-        }
-        options.token_file.clone_from(&listen.token_file);
-        options.allowed_hosts = match listen.allowed_hosts.as_slice() {
-            [] => AllowedHosts::Bound,
-            hosts if hosts.iter().any(|host| host == "*") => AllowedHosts::Any,
-            hosts => AllowedHosts::These(hosts.to_vec()),
-        };
-        options.told = Some(Arc::new(debug_line));
-        let server = HttpServer::start(Address::Tcp(options), Arc::clone(&self.tools))?;
-        let address = server.address();
-        self.http = Some(server);
-        address.ok_or_else(|| Error::new(Code::Internal, "the HTTP server has no address"))
     }
 
     /// Ends every session through the one door, then the browser, then itself, within two seconds of the signal
@@ -190,9 +156,6 @@ impl Standalone {
         // First the sessions: their clients' last calls are answered with the reason.
         self.manager.shutdown().await;
         self.tools.stopping.cancel();
-        if let Some(server) = self.http {
-            server.stop().await;
-        }
         self.browsers.stop().await;
         self.store.stop().await;
         self.stop.cancel();
@@ -204,21 +167,6 @@ impl Standalone {
             self.guardian.forget(&path);
         }
         self.guardian.stop().await;
-    }
-}
-
-/// The addresses of a host by name; none for this machine's own in both families.
-fn addresses(listen: &Listen) -> Result<Option<Vec<SocketAddr>>> {
-    let Some(host) = listen.host.as_deref().filter(|host| *host != "localhost") else { return Ok(None) };
-    let bare = host.trim_matches(['[', ']']);
-    let found = (bare, listen.port).to_socket_addrs().map(Iterator::collect::<Vec<_>>);
-    match found {
-        Ok(found) if !found.is_empty() => Ok(Some(found)),
-        other => {
-            let why = other.err().map_or_else(|| "it has no address".to_owned(), |error| error.to_string());
-            let host = ebb_core::sessions::clean_text(host, 100);
-            Err(Error::new(Code::InvalidArguments, format!("--host {host}: {why}")))
-        }
     }
 }
 

@@ -26,5 +26,5 @@ pub use manual::{help, markdown};
 pub use origins::Origins;
 pub use parse::{Parsed, Travelling, parse, travelling};
 pub use secrets::Secrets;
-pub use server::{BrowserOptions, Listen, ProxyOptions, ServerOptions};
+pub use server::{BrowserOptions, ProxyOptions, ServerOptions};
 pub use table::{Row, Scope, rows};

@@ -24,19 +24,6 @@ pub struct ServerOptions {
     pub idle: Option<Duration>,
 }
 
-/// Where a server listens over HTTP.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Listen {
-    /// 0: one of the system's choice.
-    pub port: u16,
-    /// A name or an address; `localhost` without.
-    pub host: Option<String>,
-    /// Names in `Host` that are let in; the one it listens at without, `*` for any.
-    pub allowed_hosts: Vec<String>,
-    /// A file with a token that clients have to send.
-    pub token_file: Option<PathBuf>,
-}
-
 /// Which browser a server of one's own uses.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct BrowserOptions {
@@ -87,13 +74,6 @@ impl ServerOptions {
         options.client.own_server = true;
         options.client.output.snapshot = SnapshotMode::File;
         options
-    }
-
-    /// Where it listens; none where its client is at its standard streams.
-    #[must_use]
-    pub fn listen(&self) -> Option<Listen> {
-        let (host, token_file) = (self.host.clone(), self.token_file.clone());
-        Some(Listen { port: self.port?, host, allowed_hosts: self.allowed_hosts.clone(), token_file })
     }
 }
 
