@@ -232,5 +232,6 @@ fn origins_are_kept_out_of_addresses_and_pages() {
     server.open(&page);
     assert_eq!(server.evaluate(&fetch(&blocked)), "\"kept out\"");
     assert_eq!(server.evaluate(&fetch(&site.url("/ok"))), "\"loaded\"");
-    server.call("browser_navigate", json!({"url": "https://x.test/"})).err();
+    let answer = server.call("browser_navigate", json!({"url": "https://x.test/"})).err();
+    assert!(answer.text.contains("net::ERR_BLOCKED_BY_CLIENT"), "{}", answer.text);
 }

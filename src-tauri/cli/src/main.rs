@@ -35,7 +35,7 @@ struct Cli {
 enum Command {
     /// Connect an MCP client over standard input and output; what clients are configured with.
     Connect(connect::Args),
-    /// Run a whole server of your own on standard input and output, or over HTTP; for CI and containers.
+    /// Run a whole server of your own on standard input and output; for CI and containers.
     Mcp(mcp::Args),
     /// Run the host without a window, until it is told to stop.
     Serve(serve::Args),

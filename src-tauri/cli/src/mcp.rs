@@ -34,6 +34,12 @@ pub(crate) fn run(args: &Args) -> ExitCode {
         out::text(&if parsed.help { options::help() } else { version.to_owned() });
         return ExitCode::SUCCESS;
     }
+    if parsed.options.port.is_some() {
+        let message =
+            "--port: ebb mcp speaks on standard input and output only in this version; use ebb serve --http PORT";
+        out::error(&Error::new(Code::InvalidArguments, message));
+        return ExitCode::FAILURE;
+    }
     parsed.notes.iter().for_each(|line| out::note(line));
     logging::to_stderr();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
