@@ -114,7 +114,10 @@ fn questions_to_a_running_host() {
 
     let doctor = ebb(&host, &["doctor"]);
     assert_eq!(doctor.code, Some(0), "{}{}", doctor.out, doctor.err);
-    assert!(doctor.out.lines().any(|line| line.starts_with("ok    chromium")), "{}", doctor.out);
+    for check in ["chromium", "start", "room", "left", "settings", "cursors"] {
+        let well = format!("ok    {check}");
+        assert!(doctor.out.lines().any(|line| line.starts_with(&well)), "{check}: {}", doctor.out);
+    }
     assert!(
         doctor.out.lines().any(|line| line.contains("host") && line.contains(&host.pid().to_string())),
         "{}",

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use ebb_core::{ids::CursorId, view::CursorView};
-use ebb_host::control::{Command, Reply};
+use ebb_host::control::{Command, CursorList, Reply};
 
 use crate::{control, out, place::Place, sessions::short, table};
 
@@ -110,10 +110,30 @@ fn refused(args: &Args, error: &ebb_core::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// The session that has this cursor.
+/// The session that has this cursor. The list of all is not without end, that of one session has them all.
 fn owner(args: &Args, id: &CursorId) -> ebb_core::Result<Option<String>> {
-    let Reply::Cursors(list) = control::ask(&args.place, Command::Cursors { session: None })? else {
+    let listed = |session: Option<String>| match control::ask(&args.place, Command::Cursors { session })? {
+        Reply::Cursors(list) => Ok(list),
+        _ => Err(control::unexpected()),
+    };
+    let found = |list: &CursorList| {
+        list.cursors.iter().find(|cursor| cursor.id == *id).map(|cursor| cursor.session.to_string())
+    };
+    let all = listed(None)?;
+    if let Some(session) = found(&all) {
+        return Ok(Some(session));
+    }
+    if all.count as usize <= all.cursors.len() {
+        return Ok(None);
+    }
+    let Reply::Snapshot(snapshot) = control::ask(&args.place, Command::Snapshot)? else {
         return Err(control::unexpected());
     };
-    Ok(list.cursors.iter().find(|cursor| cursor.id == *id).map(|cursor| cursor.session.to_string()))
+    for session in snapshot.sessions {
+        // One that ended meanwhile has no cursors any more.
+        if let Some(session) = listed(Some(session.id.to_string())).ok().and_then(|list| found(&list)) {
+            return Ok(Some(session));
+        }
+    }
+    Ok(None)
 }

@@ -1,6 +1,7 @@
 //! `ebb doctor`: everything that Ebb needs on this machine, and what to do where it is not so.
 
 mod checks;
+mod trials;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -13,6 +14,12 @@ pub(crate) struct Args {
     /// Check this Chromium instead of the one that would be found.
     #[arg(long, value_name = "PATH")]
     browser: Option<PathBuf>,
+    /// Check this settings file.
+    #[arg(long, value_name = "FILE", env = "EBB_CONFIG")]
+    config: Option<PathBuf>,
+    /// Start no browser and reach no store.
+    #[arg(long)]
+    quick: bool,
     #[command(flatten)]
     place: Place,
 }
@@ -51,7 +58,7 @@ impl Check {
 }
 
 pub(crate) fn run(args: &Args) -> ExitCode {
-    let checks = checks::all(&args.place, args.browser.clone());
+    let checks = checks::all(args);
     if args.place.json {
         out::json(&checks);
     } else {

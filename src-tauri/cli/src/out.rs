@@ -1,15 +1,15 @@
-//! The one place that writes for people and programs. A reader that has gone (`ebb history | head`) is
+//! The one place that writes for people and programs; nothing it writes steers the terminal. A reader that has gone (`ebb history | head`) is
 //! no error.
 
 use std::io::Write;
 
-use ebb_core::Error;
+use ebb_core::{Error, sessions::printable};
 use serde::Serialize;
 
 /// One line on standard output.
 pub(crate) fn line(text: &str) {
     let mut stdout = std::io::stdout().lock();
-    drop(writeln!(stdout, "{text}").and_then(|()| stdout.flush()));
+    drop(writeln!(stdout, "{}", printable(text)).and_then(|()| stdout.flush()));
 }
 
 /// Text that has its line ends already.
@@ -36,7 +36,7 @@ pub(crate) fn json(value: &impl Serialize) {
 /// One line on standard error.
 pub(crate) fn note(text: &str) {
     let mut stderr = std::io::stderr().lock();
-    drop(writeln!(stderr, "ebb: {text}"));
+    drop(writeln!(stderr, "ebb: {}", printable(text)));
 }
 
 /// What went wrong, and what to do about it.
@@ -44,7 +44,7 @@ pub(crate) fn error(error: &Error) {
     note(&error.message);
     if let Some(next) = &error.next {
         let mut stderr = std::io::stderr().lock();
-        drop(writeln!(stderr, "     {next}"));
+        drop(writeln!(stderr, "     {}", printable(next)));
     }
 }
 

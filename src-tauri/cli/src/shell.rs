@@ -39,12 +39,21 @@ fn render(command: &Command, page: &mut Vec<u8>) -> std::io::Result<()> {
     man.render_synopsis_section(page)?;
     man.render_description_section(page)?;
     for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set()) {
-        writeln!(page, ".SH \"EBB {}\"", sub.get_name().to_uppercase())?;
-        let sub = sub.clone().bin_name(format!("ebb {}", sub.get_name()));
-        if let Some(about) = sub.get_about() {
-            writeln!(page, "{about}")?;
-        }
-        clap_mangen::Man::new(sub).render_options_section(page)?;
+        section(sub, "ebb", page)?;
+    }
+    Ok(())
+}
+
+/// One command and those below it.
+fn section(command: &Command, above: &str, page: &mut Vec<u8>) -> std::io::Result<()> {
+    let name = format!("{above} {}", command.get_name());
+    writeln!(page, ".SH \"{}\"", name.to_uppercase())?;
+    if let Some(about) = command.get_about() {
+        writeln!(page, "{about}")?;
+    }
+    clap_mangen::Man::new(command.clone().bin_name(&name)).render_options_section(page)?;
+    for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set() && sub.get_name() != "help") {
+        section(sub, &name, page)?;
     }
     Ok(())
 }
@@ -58,6 +67,8 @@ fn print(bytes: &[u8]) -> ExitCode {
 
 #[cfg(test)]
 mod tests {
+    use clap_complete::Shell;
+
     use super::*;
 
     #[test]
@@ -65,11 +76,19 @@ mod tests {
         let mut page = Vec::new();
         render(&Cli::command(), &mut page).unwrap();
         let page = String::from_utf8(page).unwrap();
-        for command in ["EBB CONNECT", "EBB SERVE", "EBB CURSORS", "EBB HISTORY", "EBB DOCTOR"] {
+        for command in [
+            "EBB CONNECT",
+            "EBB SERVE",
+            "EBB CURSORS",
+            "EBB CURSORS CLOSE",
+            "EBB CONFIG SET",
+            "EBB HISTORY",
+            "EBB DOCTOR",
+        ] {
             assert!(page.contains(command), "{command}");
         }
         assert!(!page.contains("EBB DETACH"));
-        for shell in [clap_complete::Shell::Bash, clap_complete::Shell::Zsh, clap_complete::Shell::Fish] {
+        for shell in [Shell::Bash, Shell::Zsh, Shell::Fish, Shell::PowerShell, Shell::Elvish] {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "ebb", &mut script);
             assert!(String::from_utf8_lossy(&script).contains("history"), "{shell}");

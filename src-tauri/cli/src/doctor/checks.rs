@@ -1,10 +1,10 @@
-//! The checks. None of them starts a browser or a host, and none waits for long.
+//! The checks that only look. None of them starts a browser or a host, and none waits for long.
 
 use std::{
     env,
     io::Read,
     os::unix::fs::{MetadataExt, PermissionsExt},
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
@@ -19,26 +19,37 @@ use ebb_host::{
     config,
     control::{self, Reply},
     paths::{Environment, Paths},
+    run,
 };
 
-use super::Check;
-use crate::{control::ask, place::Place};
+use super::{Args, Check, trials};
+use crate::{control::ask, table};
 
 /// How long a helper program may take.
 const HELPER: Duration = Duration::from_secs(2);
 
-pub(super) fn all(place: &Place, browser: Option<PathBuf>) -> Vec<Check> {
-    let file = place.paths().ok().map(|paths| paths.config_file);
+pub(super) fn all(args: &Args) -> Vec<Check> {
+    let place = &args.place;
+    let file = args.config.clone().or_else(|| place.paths().ok().map(|paths| paths.config_file));
     let loaded = file.as_deref().map(config::load).unwrap_or_default();
-    let mut settings = loaded.settings.browser.clone();
-    if browser.is_some() {
-        settings.executable = browser;
+    let mut settings = loaded.settings.clone();
+    if args.browser.is_some() {
+        settings.browser.executable.clone_from(&args.browser);
     }
-    let mut checks = vec![chromium(&settings), windows(&settings), sandbox(&settings)];
+    let mut checks = vec![chromium(&settings.browser), windows(&settings.browser), sandbox(&settings.browser)];
     checks.extend(file.map(|file| settings_file(&file, &loaded)));
-    checks.extend(endpoint(&settings));
+    checks.extend(endpoint(&settings.browser));
     match place.paths() {
-        Ok(paths) => checks.extend([data(&paths), sockets(&paths), host(place)].into_iter().chain(store(place))),
+        Ok(paths) => {
+            checks.extend([data(&paths), room(&paths), abandoned(&paths), sockets(&paths)]);
+            let running = ask(place, control::Command::Snapshot);
+            let asked = store(&running);
+            checks.push(host(running));
+            if !args.quick {
+                checks.extend(trials::all(&settings, &paths, asked.is_none()));
+            }
+            checks.extend(asked);
+        }
         Err(error) => checks.push(Check::fail("paths", error.message, error.next)),
     }
     checks.extend([display(), tray()]);
@@ -169,17 +180,53 @@ fn others_can_enter(folder: &Path) -> bool {
     std::fs::metadata(folder).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0)
 }
 
-fn host(place: &Place) -> Check {
+/// What a cleanup, a download or a history entry needs to be written at all.
+fn room(paths: &Paths) -> Check {
+    const NAME: &str = "room";
+    const LITTLE: u64 = 256 * 1024 * 1024;
+    let there = paths.data_dir.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("/"));
+    match rustix::fs::statvfs(there) {
+        Ok(system) => {
+            let free = system.f_bavail.saturating_mul(system.f_frsize);
+            let said = format!("{} free in {}", table::bytes(free), there.display());
+            if free < LITTLE {
+                Check::warn(NAME, said, "make room: profiles, downloads and the history are written there")
+            } else {
+                Check::ok(NAME, said)
+            }
+        }
+        Err(error) => Check::warn(NAME, format!("{}: {error}", there.display()), "check the file system"),
+    }
+}
+
+/// What dead hosts left behind.
+fn abandoned(paths: &Paths) -> Check {
+    const NAME: &str = "left";
+    match run::abandoned(&paths.run_dir).len() {
+        0 => Check::ok(NAME, "nothing of dead hosts"),
+        count => Check::warn(
+            NAME,
+            format!("{count} run folders of hosts that died, in {}", paths.run_dir.display()),
+            "the next start of Ebb removes them and ends what still runs in them",
+        ),
+    }
+}
+
+fn host(running: ebb_core::Result<Reply>) -> Check {
     const NAME: &str = "host";
-    match ask(place, control::Command::Snapshot) {
+    match running {
         Ok(Reply::Snapshot(snapshot)) => {
             let host = &snapshot.host;
             match (&host.history_problem, host.version.as_str()) {
-                (Some(problem), _) => Check::warn(
-                    NAME,
-                    format!("runs (pid {}), but {problem}", host.pid),
-                    "sessions work; past cleanups may be missing",
-                ),
+                (Some(problem), version) => {
+                    let other = version != env!("CARGO_PKG_VERSION");
+                    let other = if other { format!(" in version {version}") } else { String::new() };
+                    Check::warn(
+                        NAME,
+                        format!("runs{other} (pid {}), but {problem}", host.pid),
+                        "sessions work; past cleanups may be missing",
+                    )
+                }
                 (None, version) if version != env!("CARGO_PKG_VERSION") => Check::warn(
                     NAME,
                     format!(
@@ -209,11 +256,11 @@ fn display_name() -> Option<String> {
 }
 
 /// The cursor store of a running host; without one there is nothing to ask.
-fn store(place: &Place) -> Option<Check> {
+fn store(running: &ebb_core::Result<Reply>) -> Option<Check> {
     const NAME: &str = "cursors";
-    let Ok(Reply::Snapshot(snapshot)) = ask(place, control::Command::Snapshot) else { return None };
-    let store = snapshot.host.store;
-    Some(match store.problem {
+    let Ok(Reply::Snapshot(snapshot)) = running else { return None };
+    let store = &snapshot.host.store;
+    Some(match &store.problem {
         None if store.kind == "memory" => Check::ok(NAME, "in memory"),
         None => Check::ok(NAME, format!("in {} ({})", store.kind, store.place)),
         Some(problem) => Check::warn(

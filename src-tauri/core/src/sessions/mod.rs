@@ -34,4 +34,4 @@ pub use lease::Signal;
 pub use manager::{Ports, SessionManager};
 pub use opening::{Keep, OpenOptions};
 pub use session::Session;
-pub use text::clean_text;
+pub use text::{clean_text, printable};

@@ -36,6 +36,14 @@ pub fn clean_text(text: &str, max_chars: usize) -> String {
     clean
 }
 
+/// `text` for a terminal: as it is, but what would move the cursor, change colours or turn text around is
+/// shown as a replacement character. Line breaks and tabs stay.
+#[must_use]
+pub fn printable(text: &str) -> std::borrow::Cow<'_, str> {
+    let harmful = |c: char| is_invisible(c) && !matches!(c, '\n' | '\t');
+    if text.contains(harmful) { text.replace(harmful, "\u{fffd}").into() } else { text.into() }
+}
+
 /// Characters that change how others are shown, or show nothing.
 fn is_invisible(c: char) -> bool {
     c.is_control()
@@ -50,7 +58,13 @@ fn is_invisible(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::clean_text;
+    use super::{clean_text, printable};
+
+    #[test]
+    fn a_terminal_gets_nothing_that_moves_it() {
+        assert_eq!(printable("a\tb\nc ä"), "a\tb\nc ä");
+        assert_eq!(printable("\u{1b}[2Jgone\r\u{202e}x\u{9b}"), "\u{fffd}[2Jgone\u{fffd}\u{fffd}x\u{fffd}");
+    }
 
     #[test]
     fn control_bidi_and_zero_width_characters_go() {

@@ -77,6 +77,11 @@ impl Browsers {
         }))
     }
 
+    /// The pool that sessions use if they do not ask for a window.
+    pub(super) const fn usual_pool(&self) -> &Arc<Pool> {
+        &self.main
+    }
+
     /// Whose events to send changes through.
     pub fn report_to(&self, manager: &SessionManager) {
         self.common.report_to(manager);

@@ -39,6 +39,7 @@ mod supervisor;
 mod tab;
 mod tab_state;
 pub(crate) mod target;
+mod trial;
 mod websocket;
 mod words;
 
@@ -49,3 +50,4 @@ pub(crate) use memory::Sampler;
 pub use session::SessionBrowser;
 pub(crate) use tab::{Returns, Tab, browser_lost as lost, checked, function_call};
 pub(crate) use tab_state::Modal;
+pub use trial::trial;

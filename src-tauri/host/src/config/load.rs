@@ -138,7 +138,8 @@ fn line(text: &str, span: Option<Range<usize>>) -> Option<usize> {
 }
 
 /// A key that differs by little.
-pub(super) fn near(name: &str) -> Option<&'static str> {
+#[must_use]
+pub fn near(name: &str) -> Option<&'static str> {
     let last = |name: &str| name.rsplit('.').next().unwrap_or_default().replace('_', "");
     let wanted = last(name);
     let close = |key: &&keys::Key| {

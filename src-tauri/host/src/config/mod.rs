@@ -10,4 +10,4 @@ mod load;
 
 pub use edit::{set, unset};
 pub use keys::{KEYS, Key, find};
-pub use load::{Loaded, Problem, load, parse};
+pub use load::{Loaded, Problem, load, near, parse};

@@ -18,4 +18,5 @@ pub(crate) use end::{Ended, end, remove_tree};
 pub use guard::guard;
 pub(crate) use guardian::Guardian;
 pub(crate) use private::{PrivateFolder, reap_private};
+pub use reap::abandoned;
 pub(crate) use reap::reap;

@@ -14,17 +14,23 @@ const DEADLINE: Duration = Duration::from_secs(3);
 /// Removes the run directories below `base` of hosts that are dead, ends the processes that still belong
 /// to them, and guardians that outlived their host. Blocks.
 pub(crate) fn reap(base: &Path) -> Ended {
-    let entries = fs::read_dir(base).into_iter().flatten();
-    let dead: Vec<PathBuf> = entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.is_dir() && !Marker::on(path).is_some_and(|marker| marker.is_alive()))
-        .collect();
+    let dead = abandoned(base);
     let mut ended = if dead.is_empty() { Ended::default() } else { end(base, &dead, DEADLINE) };
     ended.processes += guardian::end_orphans(base);
     for (path, why) in &ended.failed {
         tracing::warn!(path = %path.display(), why, "a run directory of a dead host could not be removed");
     }
     ended
+}
+
+/// The run directories below `base` whose host is dead.
+#[must_use]
+pub fn abandoned(base: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(base).into_iter().flatten();
+    entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.is_dir() && !Marker::on(path).is_some_and(|marker| marker.is_alive()))
+        .collect()
 }
 
 #[cfg(test)]

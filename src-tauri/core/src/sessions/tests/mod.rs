@@ -12,6 +12,7 @@ mod faults;
 mod leftovers;
 /// Limits, under concurrency too.
 mod limits;
+mod logging;
 /// Random interleavings that hold the invariants.
 mod machine;
 /// Opening, names, handles, default sessions and what is told of their ends.
