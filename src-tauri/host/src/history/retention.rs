@@ -4,25 +4,17 @@ use ebb_core::settings::HistorySettings;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use time::OffsetDateTime;
 
-/// Newest reports whose middle says what time it is.
-const WITNESSES: u32 = 21;
-
 /// Removes what is too old or too much; how many.
 ///
-/// Age counts from the middle of the newest reports, where that is older than the clock: neither a clock
-/// that jumps ahead nor the few reports that were written meanwhile may empty the history.
+/// Age counts from the newest report, where that is older than the clock: a clock that jumps ahead must
+/// not empty the history.
 pub(super) fn apply(
     connection: &mut Connection,
     now: OffsetDateTime,
     keep: HistorySettings,
 ) -> rusqlite::Result<usize> {
     let newest: Option<i64> = connection
-        .query_row(
-            "SELECT began_at FROM (SELECT began_at FROM reports ORDER BY seq DESC LIMIT ?1)
-             ORDER BY began_at LIMIT 1 OFFSET (SELECT min(count(*), ?1) / 2 FROM reports)",
-            [WITNESSES],
-            |row| row.get(0),
-        )
+        .query_row("SELECT began_at FROM reports ORDER BY seq DESC LIMIT 1", [], |row| row.get(0))
         .optional()?;
     let now = now.unix_timestamp().saturating_mul(1_000);
     let now = newest.map_or(now, |newest| newest.min(now));
@@ -62,13 +54,6 @@ mod tests {
             connection.query_row("SELECT count(*) FROM reports WHERE began_at > ?1", [0], |row| row.get(0))?;
         assert_eq!(left, 3);
         assert_eq!(apply(&mut connection, now, keep(3))?, 0);
-        // A few reports of a clock that was a year ahead cost nothing.
-        for _ in 0..2 {
-            let mut report = report("Cursor");
-            report.began_at = now + time::Duration::days(365);
-            insert_report(&connection, &report)?;
-        }
-        assert_eq!(apply(&mut connection, now + time::Duration::days(365), keep(10_000))?, 0);
         // A clock that jumped a year ahead, and one that jumped back.
         for jump in [365, -365] {
             assert_eq!(apply(&mut connection, now + time::Duration::days(jump), keep(10_000))?, 0, "{jump} days");

@@ -30,7 +30,7 @@ pub(crate) fn tools() -> Vec<ToolSpec> {
         ToolSpec::browser(
             "browser_find",
             "Find in page",
-            "Find text or a regular expression in the page's snapshot, with refs; cheaper than all of it",
+            "Find text or a regular expression in the snapshot, with refs; cheaper than all of it",
             || Schema::new().optional("text", Kind::String).optional("regex", Kind::String).filename(),
             |call, args| async move { find(call, &args).await }.boxed(),
         )
