@@ -37,7 +37,7 @@ fn every_page_looks_as_its_rule_says() {
     let folder = fixtures().join("snapshot");
     let mut names: Vec<String> = support::procs::names(&folder);
     names.retain(|name| Path::new(name).extension() == Some(OsStr::new("html")));
-    assert_eq!(names.len(), 45, "{names:?}");
+    assert!(names.len() >= 150, "{names:?}");
     let mut wrong = Vec::new();
     for name in &names {
         let html = fs::read_to_string(folder.join(name)).unwrap();

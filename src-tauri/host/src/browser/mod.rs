@@ -27,6 +27,7 @@ pub(crate) mod settle;
 pub(crate) mod snapshot;
 mod supervisor;
 mod tab;
+mod tab_frames;
 mod tab_state;
 pub(crate) mod target;
 mod websocket;

@@ -3,27 +3,35 @@
 use std::{sync::Arc, time::Duration};
 
 use super::tab::{Returns, Tab};
-use super::tab_state::{RequestKind, TabState};
+use super::tab_state::TabState;
 
-/// Resolves once two animation frames and 50 ms have passed without a change of the document, after
-/// 500 ms at the latest. Timers stand in for frames that a tab in the background does not draw.
+/// Resolves once two animation frames and 50 ms have passed without a change of the document, after 500 ms at the
+/// latest. Timers stand in for frames that a tab in the background does not draw, and end the wait to the millisecond.
 const QUIET: &str = "() => new Promise((done) => {
   const began = performance.now();
-  let changed = began, frames = 0;
+  let changed = began, frames = 0, timer = 0, over = false;
   const observer = new MutationObserver(() => { changed = performance.now(); frames = 0; });
   observer.observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
   const look = () => {
+    if (over) return;
     const now = performance.now();
-    if ((frames >= 2 && now - changed >= 50) || now - began >= 500) { observer.disconnect(); done(true); }
-    else next();
+    const left = Math.min(50 - (now - changed), 500 - (now - began));
+    if ((frames >= 2 && left <= 0) || now - began >= 500) {
+      over = true;
+      observer.disconnect();
+      done(true);
+    } else if (frames >= 2) {
+      clearTimeout(timer);
+      timer = setTimeout(look, Math.max(left, 1));
+    }
   };
-  const next = () => {
+  const frame = () => {
     let called = false;
-    const once = () => { if (!called) { called = true; frames++; look(); } };
+    const once = () => { if (!called && !over) { called = true; frames++; look(); frame(); } };
     requestAnimationFrame(once);
     setTimeout(once, 25);
   };
-  next();
+  frame();
 })";
 
 /// How long documents, styles, scripts and fetches of the action may take.
@@ -47,11 +55,15 @@ pub(crate) fn before(tab: &Tab) -> Before {
 /// Waits until the action that began at `before` is over. Never fails: whatever stands in the way (a
 /// dialog, a crash, the tab's end) ends the wait, and the next call will say it.
 pub(crate) async fn settle(tab: &Arc<Tab>, before: Before) {
+    if let Some(fixed) = tab.fixed_settle() {
+        tab.until(fixed, stopped).await;
+        return;
+    }
     let navigating = |state: &TabState| state.commits != before.commits || state.scheduled > 0;
-    let awaited = |state: &TabState| state.in_flight.values().any(|kind| *kind == RequestKind::Awaited);
+    let awaited = |state: &TabState| state.in_flight.values().any(|request| request.number > before.requests);
     for _ in 0..3 {
         drop(tab.script(None, QUIET, &[], Returns::Value, Duration::from_millis(800)).await);
-        if tab.modal().is_some() || tab.closed.is_cancelled() {
+        if tab.closed.is_cancelled() || tab.peek(stopped) {
             return;
         }
         if tab.peek(navigating) {
@@ -61,8 +73,7 @@ pub(crate) async fn settle(tab: &Arc<Tab>, before: Before) {
             .await;
             return;
         }
-        let requested = tab.peek(|state| state.requests != before.requests && awaited(state));
-        if !requested {
+        if !tab.peek(awaited) {
             return;
         }
         tab.until(NETWORK, |state| stopped(state) || navigating(state) || !awaited(state)).await;

@@ -13,7 +13,7 @@ use super::{
     schema::{Kind, Schema},
 };
 use crate::browser::{
-    Tab,
+    self, Tab,
     input::{self, Button, Click},
     settle,
     target::Target,
@@ -64,9 +64,8 @@ async fn found(call: &ToolCall, args: &Value) -> Result<(Arc<Tab>, Target, Strin
 
 /// How code names an element: for people, so a page that does not answer costs only the name.
 pub(crate) async fn locator(tab: &Arc<Tab>, target: &Target) -> String {
-    let named = target.ask(tab, "(t) => __ebb.locator(t)", &[]).await.ok();
-    let named = named.as_ref().and_then(Value::as_str).filter(|text| !text.is_empty());
-    named.map_or_else(|| format!("locator({})", page::quoted(&target.given)), str::to_owned)
+    let named = browser::target::locator(tab, target).await;
+    named.unwrap_or_else(|| format!("locator({})", page::quoted(&target.given)))
 }
 
 async fn click(call: &mut ToolCall, args: &Value) -> Result<(), ToolError> {

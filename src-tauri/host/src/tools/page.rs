@@ -9,7 +9,14 @@ use super::{
     catalog::{Modal, ModalKind, ToolError, ToolSpec},
     response::{Response, Section},
 };
-use crate::browser::{self, SessionBrowser, Tab, look::Look, target::Target};
+use crate::{
+    browser::{
+        self, SessionBrowser, Tab,
+        look::{Look, Mode, Seen},
+        target::Target,
+    },
+    options::SnapshotMode,
+};
 
 /// Characters of a title or address in an answer.
 const MAX_SHOWN: usize = 2_000;
@@ -21,7 +28,9 @@ pub(crate) fn side(call: &ToolCall) -> Result<Arc<SessionBrowser>, ToolError> {
 
 /// The tab a tool acts on; the first use makes one.
 pub(crate) async fn tab(call: &ToolCall) -> Result<Arc<Tab>, ToolError> {
-    Ok(side(call)?.current_tab().await?)
+    let tab = side(call)?.current_tab().await?;
+    tab.set_ways(&call.options().output.test_id_attribute, call.options().timeouts.settle);
+    Ok(tab)
 }
 
 /// The element that `target` names in `tab`.
@@ -70,9 +79,9 @@ pub(crate) async fn after_action(call: &mut ToolCall, tab: &Arc<Tab>, snapshot: 
     let tab = side.tab_if_any().unwrap_or_else(|| Arc::clone(tab));
     let looks = snapshot && tab.modal().is_none() && !tab.peek(|state| state.crashed);
     let seen = if looks {
-        let look = Look::default();
-        let (seen, ()) = tokio::join!(browser::look::look(&tab, &look), refresh_title(&tab));
-        Some(seen)
+        let mode = if call.options().output.snapshot == SnapshotMode::Diff { Mode::Diff } else { Mode::Full };
+        let look = Look { boxes: call.options().output.boxes, mode, ..Look::default() };
+        Some(browser::look::look(&tab, &look).await)
     } else {
         None
     };
@@ -90,8 +99,20 @@ pub(crate) async fn after_action(call: &mut ToolCall, tab: &Arc<Tab>, snapshot: 
     Ok(())
 }
 
+/// The first line of a snapshot of what changed, a comment to whoever reads YAML.
+const CHANGED: &str = "# Changes since the last snapshot: + is new, - is gone; all else stays, refs too";
+
+/// The snapshot of a page in which nothing changed.
+const UNCHANGED: &str = "# No changes since the last snapshot";
+
 /// A snapshot as the long body of an answer.
-pub(crate) fn put_snapshot(response: &mut Response, rendered: browser::snapshot::Rendered) {
+pub(crate) fn put_snapshot(response: &mut Response, seen: Seen) {
+    let Seen { rendered, is_diff, .. } = seen;
+    if is_diff {
+        let text = if rendered.text.is_empty() { UNCHANGED.to_owned() } else { format!("{CHANGED}\n{}", rendered.text) };
+        response.large(Section::Snapshot, Body::Text { text: text.trim_end().to_owned() });
+        return;
+    }
     if let Some(note) = rendered.note {
         response.next(format!("The snapshot stops early: {note}"));
     }
