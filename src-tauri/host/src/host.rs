@@ -39,7 +39,7 @@ use crate::{
     tools::call::ToolHost,
     transport::{
         accept::McpServer,
-        http::{Address, HttpServer, Token},
+        http::{Address, HttpOptions, HttpServer, Revivals},
         unix::Listener,
     },
 };
@@ -81,6 +81,7 @@ pub struct Host {
     control_socket: ControlSocket,
     mcp: McpServer,
     http: Vec<HttpServer>,
+    revivals: Arc<Revivals>,
     info: Arc<Info>,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -152,11 +153,25 @@ impl Host {
         // Written before anybody can be served: a client that asks where the host is must not find a dead one.
         let endpoint = Endpoint::of(&paths);
         endpoint.write(&paths.endpoint_file)?;
-        let mut servers =
-            vec![HttpServer::start(Address::Unix(Listener::bind(&paths.http_sock, &lock)?), Arc::clone(&tools))?];
+        let why_ended = {
+            let (manager, history) = (manager.clone(), Arc::clone(&history));
+            move |session: SessionId| {
+                let (held, history) = (manager.report(session.as_str()), Arc::clone(&history));
+                async move {
+                    match held {
+                        Some(report) => Some(report.reason),
+                        None => history.report(session.as_str()).await.ok().flatten().map(|report| report.reason),
+                    }
+                }
+                .boxed()
+            }
+        };
+        let revivals = Revivals::open(Some(paths.data_dir.join("http-sessions.db")), Box::new(why_ended)).await;
+        let serve = |address| HttpServer::start(address, Arc::clone(&tools), Arc::clone(&revivals));
+        let mut servers = vec![serve(Address::Unix(Listener::bind(&paths.http_sock, &lock)?))?];
         if let Some(address) = http {
-            let token = Token::load_or_make(&paths.http_token)?;
-            servers.push(HttpServer::start(Address::Tcp(address, token), Arc::clone(&tools))?);
+            let options = HttpOptions::beside_sockets(address, paths.http_token.clone());
+            servers.push(serve(Address::Tcp(options))?);
         }
         let mcp = McpServer::start(Listener::bind(&paths.mcp_sock, &lock)?, tools);
 
@@ -171,6 +186,7 @@ impl Host {
             control_socket,
             mcp,
             http: servers,
+            revivals,
             info,
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -275,6 +291,7 @@ impl Host {
         for server in self.http {
             server.stop().await;
         }
+        self.revivals.stop().await;
         self.browsers.stop().await;
         self.info.store.stop().await;
         self.stop.cancel();

@@ -39,6 +39,14 @@ pub(super) use super::peer::Finder;
 pub(super) struct Finder;
 
 impl Source {
+    /// Where it listens on TCP.
+    pub(super) fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp { address, .. } => Some(*address),
+            Self::Unix(_) => None,
+        }
+    }
+
     /// The next connection of this user. Connections of others are dropped before a byte is read.
     pub(super) async fn accept(&mut self, home: Option<&PathBuf>) -> (Connection, Caller) {
         loop {
@@ -52,7 +60,9 @@ impl Source {
                 }
                 Self::Tcp { listener, address, finder } => match listener.accept().await {
                     Ok((stream, theirs)) => {
-                        if let Some(process) = identify(finder, theirs, *address, home).await {
+                        // The one it listens at may stand for all of them.
+                        let ours = stream.local_addr().unwrap_or(*address);
+                        if let Some(process) = identify(finder, theirs, ours, home).await {
                             let caller = Caller { process: process.map(Arc::new), over_tcp: true };
                             return (Connection::Tcp(stream), caller);
                         }
