@@ -82,5 +82,7 @@ mod story_ends;
 mod streams;
 /// Sessions with a window: a second, full browser beside the headless one, and both go as they came.
 mod windows;
+/// Every answer of the core tools, to the letter.
+mod wire;
 /// Wrappers, held pipes and frozen processes between a client and its session.
 mod wrappers;

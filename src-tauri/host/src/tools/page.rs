@@ -2,11 +2,7 @@
 
 use std::sync::Arc;
 
-use ebb_core::{
-    cursors::Body,
-    devtools::{ConsoleEntry, Level},
-    sessions::clean_text,
-};
+use ebb_core::{cursors::Body, sessions::clean_text};
 
 use super::{
     call::ToolCall,
@@ -14,12 +10,9 @@ use super::{
     response::{Response, Section},
 };
 use crate::{
-    browser::{self, SessionBrowser, Tab, look::Look, navigate, target::Target},
+    browser::{self, SessionBrowser, Tab, look::Look, target::Target},
     options::SnapshotMode,
 };
-
-/// What the console says of a page that crashed.
-const CRASHED: &str = "Page crashed and was reset to about:blank.";
 
 /// Characters of a title or address in an answer.
 const MAX_SHOWN: usize = 2_000;
@@ -29,25 +22,9 @@ pub(crate) fn side(call: &ToolCall) -> Result<Arc<SessionBrowser>, ToolError> {
     Ok(call.host.browsers.of(&call.session)?)
 }
 
-/// The tab a tool acts on; the first use makes one, and one that crashed shows an empty page again.
-pub(crate) async fn tab(call: &mut ToolCall) -> Result<Arc<Tab>, ToolError> {
-    let tab = side(call)?.current_tab().await?;
-    // Where the page was ended for what it held, its error says so until it is navigated away from.
-    if tab.peek(|state| state.crashed && state.ended_because.is_none()) {
-        navigate::navigate(&tab, "about:blank", call.navigation_timeout()).await?;
-        let entry = ConsoleEntry {
-            level: Level::Error,
-            kind: "error".to_owned(),
-            text: CRASHED.to_owned(),
-            url: "about:blank".to_owned(),
-            line: 0,
-            at_ms: 0.0,
-            exception: false,
-        };
-        call.session.devtools().console(tab.number, entry);
-        call.response.next("The page crashed and its tab is empty now: open it again with browser_navigate");
-    }
-    Ok(tab)
+/// The tab a tool acts on; the first use makes one.
+pub(crate) async fn tab(call: &ToolCall) -> Result<Arc<Tab>, ToolError> {
+    Ok(side(call)?.current_tab().await?)
 }
 
 /// The element that `target` names in `tab`.
