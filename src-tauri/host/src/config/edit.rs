@@ -5,7 +5,7 @@ use std::{fs, io::Write, path::Path};
 use ebb_core::{Code, Error, Result, settings::Settings};
 use toml_edit::{DocumentMut, Item, Table, Value};
 
-use super::{keys, load::near};
+use super::{keys, load::near, read};
 
 /// Writes `text` as the value of `name`: TOML, or a plain text where it is none.
 ///
@@ -34,11 +34,7 @@ fn change(path: &Path, name: &str, value: Option<Value>) -> Result<()> {
         Error::new(Code::Internal, format!("{} cannot be changed: {why}", path.display()))
             .next("`ebb config check` says what is wrong with the file")
     };
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-        Err(error) => return Err(failed(error.to_string())),
-    };
+    let text = read::text(path).map_err(failed)?;
     let mut document: DocumentMut =
         text.parse().map_err(|error: toml_edit::TomlError| failed(error.message().to_owned()))?;
     let (section, key) = name.split_once('.').unwrap_or((name, ""));

@@ -1,14 +1,15 @@
 //! Reading the file.
 
-use std::{fmt, fs::File, io::Read, ops::Range, path::Path};
+use std::{fmt, ops::Range, path::Path};
 
 use ebb_core::{sessions::clean_text, settings::Settings};
 use toml_edit::{Document, Item, Table, TableLike};
 
-use super::keys::{self, KEYS};
+use super::{
+    keys::{self, KEYS},
+    read,
+};
 
-/// A larger file is no settings file.
-const MAX_FILE: u64 = 1024 * 1024;
 /// Problems that are told; more of them tell nothing new.
 const MAX_PROBLEMS: usize = 20;
 
@@ -60,21 +61,9 @@ impl fmt::Display for Problem {
 pub fn load(path: &Path) -> Loaded {
     let failed =
         |message: String| Loaded { problems: vec![Problem { line: None, key: None, message }], ..Loaded::default() };
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Loaded::default(),
-        Err(error) => return failed(format!("it cannot be read ({error}); the defaults hold")),
-    };
-    let mut bytes = Vec::new();
-    if let Err(error) = file.take(MAX_FILE + 1).read_to_end(&mut bytes) {
-        return failed(format!("it cannot be read ({error}); the defaults hold"));
-    }
-    if bytes.len() as u64 > MAX_FILE {
-        return failed("it is larger than 1 MB; the defaults hold".to_owned());
-    }
-    match String::from_utf8(bytes) {
+    match read::text(path) {
         Ok(text) => parse(&text),
-        Err(_) => failed("it is no text in UTF-8; the defaults hold".to_owned()),
+        Err(why) => failed(format!("{why}; the defaults hold")),
     }
 }
 

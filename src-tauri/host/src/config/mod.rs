@@ -7,6 +7,7 @@
 mod edit;
 mod keys;
 mod load;
+mod read;
 
 pub use edit::{set, unset};
 pub use keys::{KEYS, Key, find};
