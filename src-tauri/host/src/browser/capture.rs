@@ -34,6 +34,7 @@ const WANTED: [&str; 28] = [
     "Network.responseReceived",
     "Network.loadingFinished",
     "Network.loadingFailed",
+    "Fetch.requestPaused",
     "Tracing.dataCollected",
 ];
 

@@ -212,6 +212,11 @@ impl EventSink for Hub {
                     self.notify(&tab);
                 }
             }
+            (Some(session), "Fetch.requestPaused") => {
+                if let (Some(tab), Some(chromium)) = (self.tab(session), self.chromium.get().and_then(Weak::upgrade)) {
+                    super::intercept::answer(&chromium.connection, session, tab.routes(), &params);
+                }
+            }
             (Some(session), _) => {
                 let tab = self.tab(session);
                 if tab.is_none() && method == "Fetch.requestPaused" {

@@ -15,7 +15,10 @@ use super::{
     catalog::{ToolError, ToolSpec},
     schema::{Kind, Schema},
 };
-use crate::options::Cap;
+use crate::{
+    browser::emulation::{Emulation, Screen},
+    options::Cap,
+};
 
 /// The tools of this group.
 pub(crate) fn tools() -> Vec<ToolSpec> {
@@ -62,6 +65,11 @@ fn open_input() -> Schema {
         .describe("other local clients with the handle may join")
         .optional("headed", Kind::Bool)
         .describe("in a window people can see")
+        .optional("viewport", Kind::String)
+        .describe("WxH")
+        .optional("locale", Kind::String)
+        .optional("timezoneId", Kind::String)
+        .optional("userAgent", Kind::String)
 }
 
 fn open(call: &mut ClientCall, args: &Value) -> Result<(), ToolError> {
@@ -71,15 +79,29 @@ fn open(call: &mut ClientCall, args: &Value) -> Result<(), ToolError> {
         share: args.flag("share"),
     };
     let headed = args.get("headed").and_then(Value::as_bool);
+    let emulation = beginning(args)?;
     let browsers = &call.host.browsers;
     browsers.allows(headed.unwrap_or_default())?;
     let session = call.host.manager.open(&call.client, options)?;
     browsers.open_as(&session, headed, browsers.look_of(&call.client))?;
+    browsers.of(&session)?.overrides.begin_with(emulation);
     let name = session.name().map(|name| format!(" (name: {name})")).unwrap_or_default();
     call.response.result(format!("Session {} opened{name}", session.id()));
     call.response.next(format!("Pass \"session\":\"{}\" to browser tools to use it", session.id()));
     call.response.meta("session", session.id().as_str());
     Ok(())
+}
+
+/// How the session's pages are from their beginning.
+fn beginning(args: &Value) -> Result<Emulation> {
+    let text = |name: &str| args.text(name).filter(|text| !text.is_empty()).map(str::to_owned);
+    Ok(Emulation {
+        screen: args.text("viewport").map(Screen::parse).transpose()?,
+        locale: text("locale"),
+        timezone: text("timezoneId"),
+        user_agent: text("userAgent"),
+        ..Emulation::default()
+    })
 }
 
 fn list(call: &mut ClientCall) {
