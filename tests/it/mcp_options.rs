@@ -186,29 +186,33 @@ fn an_idle_browser_closes_and_the_session_goes_on() {
 
 #[test]
 fn a_browser_that_dies_fails_the_running_call_and_the_next_has_another() {
-    let place = Place::new();
+    let (place, site) = (Place::new(), Site::start());
     let mut server = OwnServer::start(&place, &["--isolated"]);
-    server.open("about:blank");
+    server.open(&site.url("/ok"));
     let main = |place: &Place| {
         let all = place.processes();
         all.into_iter().find(|process| process.command.contains("--remote-debugging-pipe") && process.kind().is_empty())
     };
-    let running = server.send("browser_evaluate", json!({"function": "() => new Promise(() => {})"}));
-    let browser = main(&place).expect("a browser runs");
-    // The call is in the page when its browser dies.
-    thread::sleep(Duration::from_millis(300));
-    procs::kill(browser.pid);
+    let hold = "() => { fetch('/held'); return new Promise(() => {}); }";
+    let running = server.send("browser_evaluate", json!({"function": hold}));
+    wait_for("the call to be in the page", Duration::from_secs(10), || {
+        if site.asked("/held") > 0 { Ok(()) } else { Err(site.requests().join(" ")) }
+    });
+    procs::kill(main(&place).expect("a browser runs").pid);
     let answer = server.answer(running, Duration::from_secs(20)).unwrap().err();
     assert_eq!(answer.code(), "browser_lost", "{}", answer.text);
-    server.open("about:blank");
-    // One that dies while nobody calls costs nothing.
-    procs::kill(main(&place).expect("another one runs").pid);
-    // Its helpers hold its pipe a moment longer than it lives.
-    wait_for("all of it is gone", Duration::from_secs(5), || {
-        let left: Vec<_> = place.processes().into_iter().filter(|process| process.command.contains("chrom")).collect();
-        if left.is_empty() { Ok(()) } else { Err(procs::brief(&left)) }
+    server.open(&site.url("/ok"));
+    // One that dies while nobody calls costs nothing, from the moment that its death is known: then its
+    // folder goes.
+    let second = main(&place).expect("another one runs");
+    let profile = second.command.split_whitespace().find_map(|word| word.strip_prefix("--user-data-dir="));
+    let profile = std::path::PathBuf::from(profile.expect("it has a profile"));
+    assert!(profile.exists());
+    procs::kill(second.pid);
+    wait_for("its folder is gone", Duration::from_secs(10), || {
+        if profile.exists() { Err(profile.display().to_string()) } else { Ok(()) }
     });
-    let answer = server.open(&Site::start().page("/page", "<title>again</title>"));
+    let answer = server.open(&site.page("/page", "<title>again</title>"));
     assert!(answer.must("Page").contains("Page Title: again"));
 }
 
