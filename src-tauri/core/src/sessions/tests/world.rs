@@ -66,6 +66,8 @@ struct Made {
 
 struct Caller {
     session: usize,
+    /// Who called: the session may be another client's by the time of the answer.
+    client: ClientId,
     task: Option<JoinHandle<Result<Call>>>,
     call: Option<Call>,
 }
@@ -123,8 +125,9 @@ impl World {
             Step::BeginCall { session } => {
                 let Some(index) = choose(&self.sessions, session) else { return };
                 let session = self.sessions[index].session.clone();
+                let client = session.client().clone();
                 let task = handle.spawn(async move { session.begin_call("browser_click", "{}").await });
-                self.calls.push(Caller { session: index, task: Some(task), call: None });
+                self.calls.push(Caller { session: index, client, task: Some(task), call: None });
             }
             Step::GiveUp { call } => {
                 let Some(index) = choose(&self.calls, call) else { return };
@@ -389,7 +392,7 @@ impl World {
                     let session = &self.sessions[caller.session].session;
                     if error.code == Code::SessionEnded {
                         assert!(!session.is_live());
-                        for client in self.clients.iter_mut().filter(|client| client.id == *session.client()) {
+                        for client in self.clients.iter_mut().filter(|client| client.id == caller.client) {
                             client.default = client.default.filter(|index| *index != caller.session);
                         }
                     } else {
