@@ -43,7 +43,7 @@ fn set(headers: &mut Vec<(String, String)>, name: &str, value: &str) {
 fn f55_attacks_are_refused_and_it_goes_on() {
     let host = host();
     let port = host.http().port();
-    let rss = || resident(host.pid());
+    let rss = || support::procs::resident(host.pid());
     let before = rss();
     assert_eq!(begin(&host, |_| {}), 200);
     let other = port.wrapping_add(1);
@@ -184,13 +184,6 @@ fn f55_attacks_are_refused_and_it_goes_on() {
     let answer =
         http::request(host.http(), "POST", &[("Authorization", &bearer)], Some(&hello_messages("x")[0])).unwrap();
     assert!(answer.headers.iter().all(|(name, _)| !name.starts_with("access-control-")));
-}
-
-/// Resident bytes of a process.
-fn resident(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
-    line.split_whitespace().nth(1).and_then(|kilobytes| kilobytes.parse::<u64>().ok()).unwrap() * 1024
 }
 
 /// F56: three hundred connections that send a byte now and then; a good request is answered all the same,

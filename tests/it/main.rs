@@ -38,6 +38,12 @@ mod hosts;
 mod http;
 /// What is refused at the HTTP port.
 mod http_door;
+/// Who owns what over HTTP: processes that share an id, handles, limits.
+mod http_owners;
+/// An `Mcp-Session-Id` lives through restarts of the host, and its client is told what it lost.
+mod http_revival;
+/// Streams over HTTP as signs of life; clients that read slowly or not at all.
+mod http_streams;
 /// Nobody calls, or at the last moment; sessions that outlive their client or have several.
 mod idle;
 /// `ebb mcp`: how it comes, and that nothing of it stays, whatever ends it.
@@ -80,6 +86,8 @@ mod story;
 mod story_ends;
 /// Streams that end by halves, or never begin.
 mod streams;
+/// Clients over HTTP that the tests speak for themselves.
+mod web;
 /// Sessions with a window: a second, full browser beside the headless one, and both go as they came.
 mod windows;
 /// Wrappers, held pipes and frozen processes between a client and its session.

@@ -1,10 +1,7 @@
 //! What holds on every cursor store: ids of strangers (F59), the test of a store, and that memory comes
 //! back (F43).
 
-use std::{
-    fs,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use ebb_core::ids::CursorId;
 use ebb_host::control::{Command, Reply, StoreText};
@@ -91,13 +88,6 @@ fn a_store_can_be_tested_before_it_is_chosen() {
     assert!(!format!("{error:?}{:?}", StoreText("redis://me:s3cret@host".to_owned())).contains("s3cret"));
 }
 
-/// Resident memory of a process, in bytes.
-fn resident(pid: u32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a process has memory");
-    line.trim().trim_end_matches(" kB").trim().parse::<u64>().unwrap() * 1024
-}
-
 /// `sessions` sessions of sixty results of 1 MB each, as far as a session's budget goes, and all are gone.
 fn memory_comes_back(kept: &Kept, sessions: usize) {
     let host = TestHost::with(kept.args());
@@ -115,7 +105,7 @@ fn memory_comes_back(kept: &Kept, sessions: usize) {
     within("the first one goes", Instant::now(), Duration::from_secs(5), || {
         if control.reports_of(&session).is_empty() { Err("no report".to_owned()) } else { Ok(()) }
     });
-    let base = resident(host.pid());
+    let base = support::procs::resident(host.pid());
 
     let mut agents: Vec<Agent> = (0..sessions).map(|n| host.agent(Via::Socket, &format!("heavy {n}"))).collect();
     for agent in &mut agents {
@@ -126,7 +116,7 @@ fn memory_comes_back(kept: &Kept, sessions: usize) {
     }
     let held: u64 = control.snapshot().sessions.iter().map(|session| session.held.cursors).sum();
     assert!(held > sessions as u64 * (60 << 20), "{} MB are held", held >> 20);
-    let full = resident(host.pid());
+    let full = support::procs::resident(host.pid());
     if matches!(kept, Kept::Memory) {
         assert!(full > base + (400 << 20), "the results are in memory: {} MB", full >> 20);
     }
@@ -135,7 +125,7 @@ fn memory_comes_back(kept: &Kept, sessions: usize) {
         agent.kill();
     }
     within(&format!("f43: memory comes back, {}", kept.name()), began, Duration::from_secs(5), || {
-        let (now, left) = (resident(host.pid()), control.snapshot().sessions.len());
+        let (now, left) = (support::procs::resident(host.pid()), control.snapshot().sessions.len());
         if left == 1 && now <= base + REST {
             Ok(())
         } else {

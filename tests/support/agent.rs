@@ -84,6 +84,8 @@ pub struct Agent {
     said: Receiver<Value>,
     answers: HashMap<u64, Value>,
     ended: bool,
+    /// Of a client over HTTP that has one.
+    session: Option<String>,
     next: u64,
     name: String,
 }
@@ -166,7 +168,8 @@ impl Agent {
             }
         });
         let script = child.stdin.take();
-        Self { child, script, said, answers: HashMap::new(), ended: false, next: 1, name: name.to_owned() }
+        let (answers, name) = (HashMap::new(), name.to_owned());
+        Self { child, script, said, answers, ended: false, session: None, next: 1, name }
     }
 
     /// Waits for the host's `initialize` and answers it.
@@ -174,6 +177,12 @@ impl Agent {
         let answer = self.message(0, HANDSHAKE);
         answer.unwrap_or_else(|error| panic!("{} cannot shake hands: {error}", self.name));
         self.script(&json!({"do": "initialized"}));
+    }
+
+    /// Its `Mcp-Session-Id`, once it has one.
+    #[must_use]
+    pub fn session(&self) -> Option<&str> {
+        self.session.as_deref()
     }
 
     /// What it calls itself.
@@ -202,6 +211,11 @@ impl Agent {
             let bridge = below.iter().find(is_bridge);
             bridge.map(|process| process.pid).ok_or_else(|| procs::brief(&below))
         })
+    }
+
+    /// Over modern HTTP, sends a request that calls no tool.
+    pub fn post(&mut self, id: u64, method: &str, params: &Value) {
+        self.script(&json!({"id": id, "post": method, "params": params}));
     }
 
     /// Sends bytes to the host as they are.
@@ -278,7 +292,8 @@ impl Agent {
             if let Some(message) = self.answers.remove(&id) {
                 return Ok(message);
             }
-            if self.ended {
+            // Over HTTP what ended is the event stream, and the next request needs none.
+            if self.ended && self.session.is_none() {
                 return Err("the connection ended".to_owned());
             }
             self.hear(end)?;
@@ -293,6 +308,8 @@ impl Agent {
         };
         if message.get("ended").is_some() {
             self.ended = true;
+        } else if let Some(id) = message["session"].as_str() {
+            self.session = Some(id.to_owned());
         } else if let Some(id) = message["id"].as_u64().filter(|_| message.get("method").is_none()) {
             self.answers.insert(id, message);
         }

@@ -65,6 +65,12 @@ impl Client {
         self.stream.shutdown(Shutdown::Write).expect("a stream can be half closed");
     }
 
+    /// Its own end of the connection.
+    #[must_use]
+    pub fn stream(&self) -> &UnixStream {
+        &self.stream
+    }
+
     /// Waits until the host ends the connection.
     pub fn ended(&mut self, deadline: Duration) -> Result<(), String> {
         match self.message(u64::MAX, deadline) {

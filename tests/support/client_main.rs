@@ -1,14 +1,15 @@
 //! `ebb-test-client (--socket PATH | --bridge EBB | --http ADDRESS --era ERA) --name NAME [--silent] [--hold]
 //! [--deaf-after N] [--fleet N] [--open URL] [-- ARGUMENTS OF EBB]`: a client whose process a test can kill at any
 //! moment. `ERA` is `stream` (2025-11-25 with its event stream), `quiet` (the same without) or `modern`
-//! (2026-07-28); the token is in `EBB_TOKEN`.
+//! (2026-07-28); the token is in `EBB_TOKEN`. `--session ID`: it goes on with this id and begins no session.
+//! `--host NAME`: what it says in `Host`, where that is not the address.
 //!
 //! `--hold`: a third process holds both ends of its connection, as a child that inherited them would.
 //! `--deaf-after`: after so many messages it closes the end that it reads from, and only that.
 //! `--fleet`: so many connections of this one process (see `client_fleet.rs`).
 //!
 //! Its standard input is a script of JSON lines: `{"id":1,"call":"browser_tabs","args":{...}}`, `{"raw":"..."}`
-//! (bytes as they are), `{"do":"initialized"}`, `{"do":"half_close"}`, `{"do":"close"}` (closes the connection
+//! (bytes as they are), `{"id":1,"post":"METHOD","params":{...}}` (modern), `{"do":"initialized"}`, `{"do":"half_close"}`, `{"do":"close"}` (closes the connection
 //! and lives on). The end of the script is the end of the process. Standard output has every message of the
 //! host as it came, and `{"ended":true}` at the end of its stream.
 #![expect(
@@ -79,7 +80,9 @@ fn main() {
     let name = after("--name", 1).unwrap_or_else(|| "test client".to_owned());
     if let (Some(address), Some(era)) = (after("--http", 1), after("--era", 1)) {
         let address = address.parse().expect("an address and a port");
-        return over_http(&Web { address, era, name, session: Mutex::default() }.into());
+        let session = Mutex::new(after("--session", 1));
+        let host = after("--host", 1);
+        return over_http(&Web { address, host, era, name, session }.into());
     }
     let hold = arguments.iter().any(|word| word == "--hold");
     if let Some(count) = after("--fleet", 1) {
@@ -142,6 +145,7 @@ fn main() {
 /// A client over HTTP.
 struct Web {
     address: SocketAddr,
+    host: Option<String>,
     era: String,
     name: String,
     session: Mutex<Option<String>>,
@@ -152,6 +156,7 @@ impl Web {
     fn send(&self, method: &str, message: Option<&Value>, said: &Sender<Value>) {
         let token = format!("Bearer {}", std::env::var("EBB_TOKEN").unwrap_or_default());
         let mut headers = vec![("Authorization", token)];
+        headers.extend(self.host.clone().map(|host| ("Host", host)));
         if let Some(session) = self.session.lock().unwrap().clone() {
             headers.push(("Mcp-Session-Id", session));
         }
@@ -163,6 +168,7 @@ impl Web {
             Ok(answer) => {
                 if let Some(id) = answer.header("mcp-session-id") {
                     *self.session.lock().unwrap() = Some(id.to_owned());
+                    drop(said.send(json!({"session": id})));
                 }
                 drop(said.send(json!({"status": answer.status})));
                 answer.messages(|message| drop(said.send(message)));
@@ -185,7 +191,11 @@ fn over_http(web: &Arc<Web>) {
     let modern = web.era == "modern";
     let [initialize, initialized] = hello_messages(&web.name);
     let first = if modern { modern_message(0, "server/discover", &json!({}), &web.name) } else { initialize };
-    web.send("POST", Some(&first), &said);
+    // Who has an id already does not begin.
+    let known = web.session.lock().unwrap().is_some();
+    if !known {
+        web.send("POST", Some(&first), &said);
+    }
     for line in std::io::stdin().lock().lines().map_while(Result::ok) {
         let step: Value = serde_json::from_str(&line).expect("the script is JSON lines");
         let (web, said) = (Arc::clone(web), said.clone());
@@ -197,6 +207,11 @@ fn over_http(web: &Arc<Web>) {
             } else {
                 call_message(id, tool, &step["args"])
             };
+            thread::spawn(move || web.send("POST", Some(&message), &said));
+            continue;
+        }
+        if let (true, Some(method)) = (modern, step["post"].as_str()) {
+            let message = modern_message(step["id"].as_u64().unwrap(), method, &step["params"], &web.name);
             thread::spawn(move || web.send("POST", Some(&message), &said));
             continue;
         }

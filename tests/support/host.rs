@@ -30,6 +30,8 @@ pub struct HostArgs {
     pub idle: Option<u64>,
     /// Serve MCP over HTTP at a free port.
     pub http: bool,
+    /// The same at this address, for a host that is started again at the same one.
+    pub http_at: Option<SocketAddr>,
     /// `--reconnect-grace`, in seconds.
     pub grace: Option<u64>,
     /// The usual limit of open files, which it may raise.
@@ -132,7 +134,9 @@ impl TestHost {
         if let Some(idle) = self.args.idle {
             command.args(["--idle-timeout", &idle.to_string()]);
         }
-        if self.args.http {
+        if let Some(address) = self.args.http_at {
+            command.arg("--http").arg(address.to_string());
+        } else if self.args.http {
             command.args(["--http", "127.0.0.1:0"]);
         }
         if let Some(grace) = self.args.grace {
@@ -171,7 +175,7 @@ impl TestHost {
         (self.killed, self.guarded) = (false, true);
         assert_eq!(first.as_deref(), Ok(expected.as_str()), "the host does not listen; its log:\n{}", self.log());
         self.http = None;
-        if self.args.http {
+        if self.args.http || self.args.http_at.is_some() {
             let line = said.recv_timeout(START).expect("it says where HTTP is");
             let address = line.split("http://").nth(1).and_then(|rest| rest.split('/').next());
             self.http = address.and_then(|address| address.parse().ok());

@@ -5,6 +5,8 @@ use std::{
     fmt::Write as _,
     io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpStream},
+    os::unix::net::UnixStream,
+    path::Path,
     time::Duration,
 };
 
@@ -19,7 +21,7 @@ pub struct HttpAnswer {
     pub status: u16,
     /// Names in lower case.
     pub headers: Vec<(String, String)>,
-    body: BufReader<TcpStream>,
+    body: BufReader<Box<dyn Read + Send>>,
     chunked: bool,
     length: usize,
 }
@@ -90,6 +92,10 @@ pub fn raw(address: SocketAddr, bytes: &[u8]) -> std::io::Result<HttpAnswer> {
     stream.set_read_timeout(Some(SILENCE))?;
     // A server that refuses early may close before it has read everything.
     drop(stream.write_all(bytes));
+    answer(Box::new(stream))
+}
+
+fn answer(stream: Box<dyn Read + Send>) -> std::io::Result<HttpAnswer> {
     let mut body = BufReader::new(stream);
     let mut line = String::new();
     body.read_line(&mut line)?;
@@ -118,14 +124,36 @@ pub fn request(
     headers: &[(&str, &str)],
     body: Option<&Value>,
 ) -> std::io::Result<HttpAnswer> {
+    raw(address, message(&address.to_string(), method, headers, body).as_bytes())
+}
+
+/// The same to the local socket.
+///
+/// # Errors
+/// Those of [`raw`].
+pub fn over_socket(
+    socket: &Path,
+    method: &str,
+    headers: &[(&str, &str)],
+    body: Option<&Value>,
+) -> std::io::Result<HttpAnswer> {
+    let mut stream = UnixStream::connect(socket)?;
+    stream.set_read_timeout(Some(SILENCE))?;
+    drop(stream.write_all(message("localhost", method, headers, body).as_bytes()));
+    answer(Box::new(stream))
+}
+
+fn message(host: &str, method: &str, headers: &[(&str, &str)], body: Option<&Value>) -> String {
     let body = body.map(Value::to_string).unwrap_or_default();
-    let mut head = format!("{method} /mcp HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
+    let given = headers.iter().find(|(name, _)| *name == "Host");
+    let host = given.map_or(host, |(_, given)| given);
+    let mut head = format!("{method} /mcp HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n");
     head += "Accept: application/json, text/event-stream\r\n";
     if !body.is_empty() {
         write!(head, "Content-Type: application/json\r\nContent-Length: {}\r\n", body.len()).unwrap();
     }
-    for (name, value) in headers {
+    for (name, value) in headers.iter().filter(|(name, _)| *name != "Host") {
         write!(head, "{name}: {value}\r\n").unwrap();
     }
-    raw(address, format!("{head}\r\n{body}").as_bytes())
+    format!("{head}\r\n{body}")
 }

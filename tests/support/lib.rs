@@ -33,6 +33,7 @@ mod rows;
 mod scene;
 mod screen;
 mod site;
+mod swallower;
 mod wait;
 
 pub use agent::{Agent, AgentOptions, Via};
@@ -55,4 +56,5 @@ pub use rows::Rows;
 pub use scene::{Baseline, Lost, Scene};
 pub use screen::Screen;
 pub use site::Site;
+pub use swallower::Swallower;
 pub use wait::{SLOW, holds_for, ms, record, wait_for, within};

@@ -1,6 +1,6 @@
 //! `ebb mcp`: a whole server for the one program that started it.
 
-use std::{process::ExitCode, time::Duration};
+use std::{net::SocketAddr, process::ExitCode, time::Duration};
 
 use ebb_core::{Code, Error, Result};
 use ebb_host::{
@@ -34,12 +34,6 @@ pub(crate) fn run(args: &Args) -> ExitCode {
         out::text(&if parsed.help { options::help() } else { version.to_owned() });
         return ExitCode::SUCCESS;
     }
-    if parsed.options.port.is_some() {
-        let message =
-            "--port: ebb mcp speaks on standard input and output only in this version; use ebb serve --http PORT";
-        out::error(&Error::new(Code::InvalidArguments, message));
-        return ExitCode::FAILURE;
-    }
     parsed.notes.iter().for_each(|line| out::note(line));
     logging::to_stderr();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
@@ -64,10 +58,19 @@ pub(crate) fn run(args: &Args) -> ExitCode {
 async fn serve(options: ServerOptions) -> Result<()> {
     // Before anything can come: a signal while starting must end in order too.
     let mut signals = Signals::new()?;
-    let server = Standalone::start(options)?;
-    let (outcome, signalled) = tokio::select! {
-        outcome = server.serve_stdio() => (outcome, false),
-        () = signals.next() => (Ok(()), true),
+    let listening = Standalone::listening(&options).await?;
+    let mut server = Standalone::start(options)?;
+    let (outcome, signalled) = if let Some(http) = listening {
+        let outcome = server.serve_http(http).await.map(say_where);
+        if outcome.is_ok() {
+            signals.next().await;
+        }
+        (outcome, true)
+    } else {
+        tokio::select! {
+            outcome = server.serve_stdio() => (outcome, false),
+            () = signals.next() => (Ok(()), true),
+        }
     };
     tokio::select! {
         () = Box::pin(server.stop(signalled)) => {}
@@ -75,4 +78,15 @@ async fn serve(options: ServerOptions) -> Result<()> {
         () = signals.next() => {}
     }
     outcome
+}
+
+/// What to put where, for whoever started it.
+fn say_where(address: SocketAddr) {
+    let host = if address.ip().is_loopback() { format!("localhost:{}", address.port()) } else { address.to_string() };
+    let config = serde_json::json!({"mcpServers": {"ebb": {"url": format!("http://{host}/mcp")}}});
+    let config = serde_json::to_string_pretty(&config).unwrap_or_default();
+    out::aside(&format!(
+        "Listening on http://{host}\nPut this into your client's configuration:\n{config}\n\
+         Clients of the old transport use /sse in place of /mcp.\n"
+    ));
 }

@@ -39,6 +39,12 @@ pub(crate) fn note(text: &str) {
     drop(writeln!(stderr, "ebb: {}", printable(text)));
 }
 
+/// Something to read beside the output, as it stands.
+pub(crate) fn aside(text: &str) {
+    let mut stderr = std::io::stderr().lock();
+    drop(stderr.write_all(text.as_bytes()));
+}
+
 /// What went wrong, and what to do about it.
 pub(crate) fn error(error: &Error) {
     note(&error.message);

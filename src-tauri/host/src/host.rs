@@ -39,7 +39,7 @@ use crate::{
     tools::call::ToolHost,
     transport::{
         accept::McpServer,
-        http::{Address, HttpServer, Token},
+        http::{Address, HttpOptions, HttpServer, Revivals},
         unix::Listener,
     },
 };
@@ -81,6 +81,7 @@ pub struct Host {
     control_socket: ControlSocket,
     mcp: McpServer,
     http: Vec<HttpServer>,
+    revivals: Arc<Revivals>,
     info: Arc<Info>,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -107,16 +108,16 @@ impl Host {
         options: HostOptions,
         answers: impl Fn() -> S + Clone + Send + Sync + 'static,
     ) -> Result<Self> {
-        let serve = move |at, host: &Arc<ToolHost>| {
+        let serve = move |at, host: &Arc<ToolHost>, revivals| {
             let answers = answers.clone();
-            HttpServer::start_for(at, host, move |_| answers())
+            HttpServer::start_for(at, host, revivals, move |_| answers())
         };
         Self::start_with(options, serve).await
     }
 
     async fn start_with(
         options: HostOptions,
-        serve: impl Fn(Address, &Arc<ToolHost>) -> Result<HttpServer> + Send,
+        serve: impl Fn(Address, &Arc<ToolHost>, Arc<Revivals>) -> Result<HttpServer> + Send,
     ) -> Result<Self> {
         let HostOptions { paths, settings, config_problem, http, dashboard, stop_when_idle, show_window } = options;
         let paths = Paths::resolve(&paths)?;
@@ -176,10 +177,25 @@ impl Host {
         // Written before anybody can be served: a client that asks where the host is must not find a dead one.
         let endpoint = Endpoint::of(&paths);
         endpoint.write(&paths.endpoint_file)?;
-        let mut servers = vec![serve(Address::Unix(Listener::bind(&paths.http_sock, &lock)?), &tools)?];
+        let why_ended = {
+            let (manager, history) = (manager.clone(), Arc::clone(&history));
+            move |session: SessionId| {
+                let (held, history) = (manager.report(session.as_str()), Arc::clone(&history));
+                async move {
+                    match held {
+                        Some(report) => Some(report.reason),
+                        None => history.report(session.as_str()).await.ok().flatten().map(|report| report.reason),
+                    }
+                }
+                .boxed()
+            }
+        };
+        let revivals = Revivals::open(Some(paths.data_dir.join("http-sessions.db")), Box::new(why_ended)).await;
+        let local = Address::Unix(Listener::bind(&paths.http_sock, &lock)?);
+        let mut servers = vec![serve(local, &tools, Arc::clone(&revivals))?];
         if let Some(address) = http {
-            let token = Token::load_or_make(&paths.http_token)?;
-            servers.push(serve(Address::Tcp(address, token), &tools)?);
+            let options = HttpOptions::beside_sockets(address, paths.http_token.clone());
+            servers.push(serve(Address::Tcp(options), &tools, Arc::clone(&revivals))?);
         }
         let mcp = McpServer::start(Listener::bind(&paths.mcp_sock, &lock)?, tools);
 
@@ -194,6 +210,7 @@ impl Host {
             control_socket,
             mcp,
             http: servers,
+            revivals,
             info,
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -298,6 +315,7 @@ impl Host {
         for server in self.http {
             server.stop().await;
         }
+        self.revivals.stop().await;
         self.browsers.stop().await;
         self.info.store.stop().await;
         self.stop.cancel();

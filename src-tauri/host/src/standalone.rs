@@ -1,7 +1,12 @@
 //! A whole server that belongs to one program (`ebb mcp`): its own browser, no desktop, no lock, no shared
 //! socket, and nothing left behind.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 use ebb_core::{
     Code, Error, Result,
@@ -12,13 +17,17 @@ use ebb_core::{
     sessions::{Ports, SessionManager},
     settings::{Settings, StoreChoice},
 };
+use futures::FutureExt as _;
 use sha2::Digest as _;
 use time::OffsetDateTime;
 use tokio::{net::UnixStream, sync::oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    browser::{Browsers, Sampler, locate, plan::Plan},
+    browser::{
+        Browsers, Sampler, locate,
+        plan::{Plan, debug_line},
+    },
     cursors::{Backend, Place, give_back},
     host::ebb_executable,
     options::{ClientOptions, ServerOptions, Viewport},
@@ -28,6 +37,7 @@ use crate::{
     transport::{
         bridge::{self, LocalEnd},
         connection::{self, Shared},
+        http::{Address, AllowedHosts, HttpOptions, HttpServer, Revivals},
     },
 };
 
@@ -37,6 +47,9 @@ const END: Duration = Duration::from_millis(1_800);
 const LAST_CALLS: Duration = Duration::from_millis(900);
 /// Longer than any client is silent: this one has no other server to ask.
 const FOREVER: Duration = Duration::from_hours(24 * 365);
+
+/// How long the address of a name may take to be found.
+const LOOKUP: Duration = Duration::from_secs(5);
 
 /// How long a browser that nobody sees may be idle.
 const IDLE: Duration = Duration::from_hours(1);
@@ -51,6 +64,7 @@ pub struct Standalone {
     guardian: Arc<Guardian>,
     folder: PrivateFolder,
     tools: Arc<ToolHost>,
+    http: Option<HttpServer>,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -90,7 +104,7 @@ impl Standalone {
         let cursors = Arc::new(Cursors::new(Arc::clone(store.store()), settings.cursors.clone(), clock));
         let tools = ToolHost::with_options(manager.clone(), cursors, Arc::clone(&browsers), Arc::new(settings), client);
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let server = Self { manager, browsers, store, guardian, folder, tools, stop, tasks };
+        let server = Self { manager, browsers, store, guardian, folder, tools, http: None, stop, tasks };
         server.start_background(idle);
         Ok(server)
     }
@@ -130,6 +144,7 @@ impl Standalone {
             host: Arc::clone(&self.tools),
             stop: self.tools.stopping.clone(),
             home: Environment::current().home().ok(),
+            transport: None,
         };
         self.tasks.spawn(Box::pin(connection::serve(ours, Some(std::process::id()), shared)));
         let (over, ended) = oneshot::channel();
@@ -140,6 +155,45 @@ impl Standalone {
         let end = ended.await.unwrap_or(LocalEnd::ServerGone);
         tracing::debug!(?end, "the client at the standard streams is gone");
         Ok(())
+    }
+
+    /// Where a server that is told to listen does so; none where it serves the standard streams.
+    ///
+    /// # Errors
+    /// [`Code::InvalidArguments`] for a host that has no address.
+    pub async fn listening(options: &ServerOptions) -> Result<Option<HttpOptions>> {
+        let Some(port) = options.port else { return Ok(None) };
+        let mut http = HttpOptions::own_server(port);
+        let host = options.host.as_deref().map(|host| host.trim_start_matches('[').trim_end_matches(']'));
+        if let Some(host) = host.filter(|host| !host.eq_ignore_ascii_case("localhost")) {
+            http.addresses = addresses(host, port).await?;
+        }
+        http.token_file.clone_from(&options.token_file);
+        if !options.allowed_hosts.is_empty() {
+            let any = options.allowed_hosts.iter().any(|name| name == "*");
+            http.allowed_hosts =
+                if any { AllowedHosts::Any } else { AllowedHosts::These(options.allowed_hosts.clone()) };
+        }
+        Ok(Some(http))
+    }
+
+    /// Serves clients over HTTP from now on, each with a session of its own; answers where.
+    ///
+    /// # Errors
+    /// [`Code::InvalidArguments`] for an address that everybody can reach without a token, [`Code::Internal`]
+    /// when the port cannot be had.
+    pub async fn serve_http(&mut self, mut options: HttpOptions) -> Result<SocketAddr> {
+        options.told = Some(Arc::new(debug_line));
+        let manager = self.manager.clone();
+        let why_ended = move |session: SessionId| {
+            let reason = manager.report(session.as_str()).map(|report| report.reason);
+            std::future::ready(reason).boxed()
+        };
+        let revivals = Revivals::open(None, Box::new(why_ended)).await;
+        let server = HttpServer::start(Address::Tcp(options), &self.tools, revivals)?;
+        let address = server.address().ok_or_else(|| Error::new(Code::Internal, "the HTTP port has no address"))?;
+        self.http = Some(server);
+        Ok(address)
     }
 
     /// Ends every session through the one door, then the browser, then itself, within two seconds of the signal
@@ -156,6 +210,9 @@ impl Standalone {
         // First the sessions: their clients' last calls are answered with the reason.
         self.manager.shutdown().await;
         self.tools.stopping.cancel();
+        if let Some(http) = self.http {
+            http.stop().await;
+        }
         self.browsers.stop().await;
         self.store.stop().await;
         self.stop.cancel();
@@ -168,6 +225,19 @@ impl Standalone {
         }
         self.guardian.stop().await;
     }
+}
+
+async fn addresses(host: &str, port: u16) -> Result<Vec<SocketAddr>> {
+    if let Ok(ip) = host.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(ip, port)]);
+    }
+    let found = tokio::time::timeout(LOOKUP, tokio::net::lookup_host((host, port))).await;
+    let found: Vec<SocketAddr> = found.ok().and_then(std::result::Result::ok).into_iter().flatten().collect();
+    if found.is_empty() {
+        return Err(Error::new(Code::InvalidArguments, format!("--host {host}: this name has no address"))
+            .next("Give localhost, or an address of this machine."));
+    }
+    Ok(found)
 }
 
 /// Closes browsers that nobody used for `limit`; their sessions stay, with their cursors. For ever.

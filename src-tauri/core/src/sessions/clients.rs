@@ -100,26 +100,38 @@ impl Client {
 }
 
 impl SessionManager {
-    /// The client had a default session at a host that died, and does not know: its next call that
+    /// The client had this default session, which ended for this reason, and does not know: its next call that
     /// needs one says so, once.
-    pub fn default_lost(&self, client: &ClientId) {
+    pub fn default_lost(&self, client: &ClientId, session: SessionId, reason: Reason) {
         let mut registry = self.inner.registry.lock();
         let Some(record) = registry.clients.get_mut(client) else { return };
         if record.default == DefaultSession::None {
-            record.default = DefaultSession::Ended(SessionId::new(), Reason::RecoveredAtStart);
+            record.default = DefaultSession::Ended(session, reason);
         }
     }
 
-    /// Whether the client's default session ended because nobody used it, and the client does not know. It
+    /// The client's default session, be it open or ended without the client knowing; none where there is no
+    /// such client.
+    pub fn default_of(&self, client: &ClientId) -> Option<Option<SessionId>> {
+        let registry = self.inner.registry.lock();
+        Some(match &registry.clients.get(client)?.default {
+            DefaultSession::None => None,
+            DefaultSession::Open(session) | DefaultSession::Ended(session, _) => Some(session.clone()),
+        })
+    }
+
+    /// Why the client's default session ended, where nobody meant to end it and the client does not know. It
     /// is taken to know from now on: who asks tells it with the next result.
-    pub fn take_idle_end(&self, client: &ClientId) -> bool {
+    pub fn take_silent_end(&self, client: &ClientId) -> Option<Reason> {
         let mut registry = self.inner.registry.lock();
-        let Some(record) = registry.clients.get_mut(client) else { return false };
-        let idle = matches!(record.default, DefaultSession::Ended(_, Reason::IdleTimeout));
-        if idle {
-            record.default = DefaultSession::None;
+        let record = registry.clients.get_mut(client)?;
+        match record.default {
+            DefaultSession::Ended(_, reason @ (Reason::IdleTimeout | Reason::Shutdown | Reason::RecoveredAtStart)) => {
+                record.default = DefaultSession::None;
+                Some(reason)
+            }
+            _ => None,
         }
-        idle
     }
 
     /// A client connected. Costs a record, no session and no browser.

@@ -39,7 +39,7 @@ pub(super) struct Opened {
 
 /// Why there is no database. The file was not touched.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     #[error("the file is damaged: {0}")]
     Damaged(String),
     #[error("{path}: {error}", path = .0.display(), error = .1)]
@@ -77,7 +77,8 @@ pub(super) fn trouble(error: &rusqlite::Error) -> Trouble {
 }
 
 impl Failure {
-    fn is_damage(&self) -> bool {
+    /// Whether a new file has to take its place.
+    pub(crate) fn is_damage(&self) -> bool {
         match self {
             Self::Damaged(_) => true,
             Self::Sql(error) => trouble(error) == Trouble::Damaged,
@@ -109,7 +110,7 @@ pub(super) fn open_for_reading(path: &Path) -> Result<Connection, rusqlite::Erro
 }
 
 /// A second connection for writing, to a file that [`open`] has accepted.
-pub(super) fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
+pub(crate) fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
     let connection =
         Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(BUSY)?;
@@ -146,7 +147,7 @@ fn open_prepared(path: &Path) -> Result<Connection, Failure> {
 
 /// Makes the file where there is none, for us alone, and takes others' rights to one that exists.
 /// SQLite gives its `-wal` and `-shm` files the same mode. Whether it was made.
-fn prepare_file(path: &Path) -> Result<bool, Failure> {
+pub(crate) fn prepare_file(path: &Path) -> Result<bool, Failure> {
     let io = |error| Failure::Io(path.to_owned(), error);
     match fs::metadata(path) {
         Ok(found) if !found.is_file() => Err(io(io::Error::new(ErrorKind::IsADirectory, "not a file"))),
@@ -176,8 +177,18 @@ fn migrate(connection: &mut Connection) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Moves a damaged database and its log aside and answers with the sentence that says so.
+/// Moves the damaged history aside and answers with the sentence that says so.
 fn replace(path: &Path, why: &str) -> Result<String, Failure> {
+    let aside = set_aside(path)?;
+    tracing::warn!(why, aside = %aside.display(), "the history was damaged and starts anew");
+    Ok(format!(
+        "The history of past cleanups was damaged ({why}). It was moved to {} and a new one was started.",
+        aside.display()
+    ))
+}
+
+/// Moves a damaged database and its log aside; answers where it is now.
+pub(crate) fn set_aside(path: &Path) -> Result<PathBuf, Failure> {
     let now = OffsetDateTime::now_utc();
     let stamp = now.format(format_description!("[year][month][day]T[hour][minute][second]Z")).unwrap_or_default();
     let aside = (0..100)
@@ -200,11 +211,7 @@ fn replace(path: &Path, why: &str) -> Result<String, Failure> {
         }
     }
     forget_old(path);
-    tracing::warn!(why, aside = %aside.display(), "the history was damaged and starts anew");
-    Ok(format!(
-        "The history of past cleanups was damaged ({why}). It was moved to {} and a new one was started.",
-        aside.display()
-    ))
+    Ok(aside)
 }
 
 /// Of the damaged files that were moved aside, the newest stay.

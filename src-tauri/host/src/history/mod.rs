@@ -4,7 +4,7 @@
 //! writes. Whatever happens to the file, removals go on, the last reports stay readable, and
 //! [`History::problem`] says in words what is wrong.
 
-mod database;
+pub(crate) mod database;
 mod query;
 mod queue;
 mod recent;

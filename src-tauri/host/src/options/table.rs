@@ -81,7 +81,7 @@ pub fn rows() -> Vec<Row> {
             "server.port",
             Number,
             Server,
-            "Not in this version: serve over HTTP at this port instead of standard input and output",
+            "Serve over HTTP at this port (0: a free one) instead of standard input and output",
             |o, v| {
                 o.port = Some(u16::try_from(set::number(v)).map_err(|_| "this is no port".to_owned())?);
                 Ok(())

@@ -36,9 +36,21 @@ impl Bad {
     }
 }
 
+/// The body of a request as the library takes it; none where there is nothing to answer.
+pub(super) fn body(bytes: &[u8]) -> Result<Option<Vec<u8>>, Bad> {
+    let bytes = bytes.strip_prefix(BOM).unwrap_or(bytes).trim_ascii();
+    if bytes.is_empty() {
+        return Err(Bad::new(PARSE_ERROR, "Parse error", Value::Null));
+    }
+    let message = parse(bytes)?;
+    Ok(message.map(|_| repaired(bytes).unwrap_or_else(|| bytes.to_vec())))
+}
+
+/// What some editors put before everything.
+const BOM: &[u8] = b"\xEF\xBB\xBF";
+
 /// The message in `line`; none where there is nothing to answer.
 pub(super) fn parse(line: &[u8]) -> Result<Option<Incoming>, Bad> {
-    const BOM: &[u8] = b"\xEF\xBB\xBF";
     let line = line.strip_prefix(BOM).unwrap_or(line).trim_ascii();
     if line.is_empty() {
         return Ok(None);

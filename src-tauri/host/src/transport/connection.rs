@@ -7,7 +7,8 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use ebb_core::{
     Error,
-    ids::ClientId,
+    cleanup::Reason,
+    ids::{ClientId, SessionId},
     sessions::{self, NewClient, SessionManager, Signal},
     view::Transport,
 };
@@ -46,6 +47,8 @@ pub(crate) struct Shared {
     pub(crate) stop: CancellationToken,
     /// The user's home directory, for showing paths.
     pub(crate) home: Option<PathBuf>,
+    /// What these connections are called, where it is not what the peer's program tells.
+    pub(crate) transport: Option<Transport>,
 }
 
 /// Serves one connection until it is over. `pid` is the peer's, where the system tells.
@@ -79,7 +82,7 @@ pub(crate) async fn serve(stream: UnixStream, pid: Option<u32>, shared: Shared) 
     };
     let process = pid.and_then(|pid| ClientProcess::identify(pid, hello.as_ref(), shared.home.as_deref()));
     let manager = &shared.host.manager;
-    let client = match manager.connect(newcomer(process.as_ref())) {
+    let client = match manager.connect(newcomer(process.as_ref(), shared.transport)) {
         Ok(client) => client,
         Err(error) => {
             tracing::info!(%error, "a client is refused");
@@ -97,7 +100,7 @@ pub(crate) async fn serve(stream: UnixStream, pid: Option<u32>, shared: Shared) 
         );
     }
     if hello.as_ref().is_some_and(|hello| hello.again) {
-        manager.default_lost(&client);
+        manager.default_lost(&client, SessionId::new(), Reason::RecoveredAtStart);
     }
     let flags = hello.as_ref().map(|hello| hello.flags.as_slice()).unwrap_or_default();
     let wants_window = flags.iter().any(|flag| flag == "--headed");
@@ -118,11 +121,11 @@ pub(crate) async fn serve(stream: UnixStream, pid: Option<u32>, shared: Shared) 
     tracing::debug!(%client, "connection over");
 }
 
-fn newcomer(process: Option<&ClientProcess>) -> NewClient {
+fn newcomer(process: Option<&ClientProcess>, transport: Option<Transport>) -> NewClient {
     let bridge = process.is_some_and(|process| process.is_bridge);
     let key = process.and_then(ClientProcess::key);
     NewClient {
-        transport: if bridge { Transport::Stdio } else { Transport::Socket },
+        transport: transport.unwrap_or(if bridge { Transport::Stdio } else { Transport::Socket }),
         process: key.map(|key| sessions::ProcessKey { pid: key.pid, start_time: key.start_time }),
         process_view: process.map(|process| process.top.clone()),
         project: process.and_then(|process| process.project.clone()),

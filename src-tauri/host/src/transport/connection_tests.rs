@@ -36,7 +36,8 @@ impl Place {
 
     fn with(settings: Settings) -> Self {
         let bench = Bench::with(settings);
-        let shared = Shared { host: bench.host.clone(), stop: bench.host.stopping.clone(), home: None };
+        let shared =
+            Shared { host: bench.host.clone(), stop: bench.host.stopping.clone(), home: None, transport: None };
         Self { bench, shared, tasks: TaskTracker::new() }
     }
 

@@ -21,12 +21,15 @@ use rmcp::{
         Implementation, InitializeRequestParams, InitializeResult, ListPromptsRequestMethod, ListPromptsResult,
         ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, MetaObject, PaginatedRequestParams,
         ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, Resource,
-        ResourceContents, ServerCapabilities, ServerConfig, ServerRequest, Tool, ToolAnnotations,
+        ResourceContents, ServerCapabilities, ServerConfig, ServerRequest, SubscriptionFilter, Tool, ToolAnnotations,
     },
-    service::{PeerRequestOptions, RequestContext},
+    service::{PeerRequestOptions, RequestContext, SubscriptionContext},
 };
 
-use super::http::{Asked, HttpClients};
+use super::{
+    http::{Asked, HttpClients},
+    progress::Signs,
+};
 use crate::files::PATIENCE;
 use crate::tools::{
     call::{ToolHost, Unnamed},
@@ -39,9 +42,6 @@ const INSTRUCTIONS: &str = "Each client has its own browser session, opened by i
 it; session_open gives further isolated ones whose handle any browser tool takes as \"session\". Long results end with \
 More: read on or search them with cursor_read, instead of calling the tool again. Targets are refs such as e5 from the \
 latest snapshot.";
-
-/// What an HTTP client is told whose session ended because nobody used it.
-const FRESH_AFTER_IDLE: &str = "Your earlier session ended because nobody used it for too long; this is a fresh one";
 
 /// How long a client may keep the list of tools, in milliseconds: it never changes while the host runs.
 const TTL_MS: u64 = 60 * 60 * 1_000;
@@ -119,20 +119,41 @@ impl Agent {
         };
         self.met(&context);
         self.ask_roots(&client, &context).await;
+        let signs = Signs::wanted(&request, &context);
+        let call = self.call_of(&client, request, context);
+        match signs {
+            Some(signs) => signs.during(call).await,
+            None => call.await,
+        }
+    }
+
+    async fn call_of(
+        &self,
+        client: &ClientId,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Answer {
         let arguments = request.arguments.unwrap_or_default();
         let Who::Http(clients) = &self.who else {
-            return self.host.call(&client, &request.name, arguments, context.ct).await;
+            return self.host.call(client, &request.name, arguments, context.ct).await;
         };
         let asked = clients.asked(context.extensions.get());
-        // Told with the result of the call, which has a fresh session: over HTTP an idle end is no error.
-        let note = self.host.manager.take_idle_end(&client).then_some(FRESH_AFTER_IDLE);
+        // Told with the result of the call, which has a fresh session: over HTTP an end that nobody meant is no error.
+        let note = self
+            .host
+            .manager
+            .take_silent_end(client)
+            .map(|reason| format!("Your earlier session ended because {}; this is a fresh one", reason.phrase()));
         let is_news = |session: &SessionId| asked.is_news(clients, session);
         let unnamed = match asked {
             Asked::WithId => Unnamed::Default,
             Asked::Stateless(_) => Unnamed::Told(&is_news),
             Asked::Nobody => Unnamed::Fresh,
         };
-        self.host.call_unnamed(&client, &request.name, arguments, context.ct, &unnamed, note).await
+        let call = self.host.call_unnamed(client, &request.name, arguments, context.ct, &unnamed, note.as_deref());
+        let answer = call.await;
+        clients.heard(context.extensions.get(), client);
+        answer
     }
 
     /// Asks a client that has roots which ones, once. The answer is waited for by who needs it.
@@ -273,6 +294,33 @@ impl ServerHandler for Agent {
         let client = self.known(&context).ok_or_else(|| no_resource(&request.uri))?;
         let contents = self.read(&client, &request.uri).await?;
         Ok(ReadResourceResult::new(vec![contents]).with_cache_scope(CacheScope::Private).into())
+    }
+
+    /// Nothing here ever changes without being asked: an open stream is a sign of life and no more.
+    fn accepted_subscription_filter(&self, _requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
+        Some(SubscriptionFilter::new())
+    }
+
+    async fn listen(&self, subscription: SubscriptionContext) -> Result<(), ErrorData> {
+        let context = subscription.request_context();
+        self.met(context);
+        let gone = async {
+            match &self.who {
+                // It would hold up the end of its client's connection.
+                Who::Stream(client) => self.host.manager.client_gone(client).await,
+                Who::Http(_) => std::future::pending().await,
+            }
+        };
+        let _here = match &self.who {
+            Who::Stream(_) => None,
+            Who::Http(clients) => clients.listening(context.extensions.get()),
+        };
+        tokio::select! {
+            () = subscription.cancelled() => {}
+            () = self.host.stopping.cancelled() => {}
+            () = gone => {}
+        }
+        Ok(())
     }
 
     // Not declared, so not there: the library's default would answer an empty list.

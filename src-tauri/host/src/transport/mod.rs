@@ -22,6 +22,7 @@ mod mcp;
 mod outbox;
 pub mod peer;
 pub mod proc;
+mod progress;
 #[cfg(unix)]
 pub mod unix;
 #[cfg(unix)]

@@ -38,10 +38,10 @@ async fn after_an_end_the_next_call_is_told_once() {
 async fn who_lost_a_session_with_a_dead_host_is_told_once() {
     let sea = Sea::new();
     let (client, session) = sea.session();
-    sea.manager.default_lost(&client);
+    sea.manager.default_lost(&client, SessionId::new(), Reason::RecoveredAtStart);
     assert_eq!(sea.manager.default_session(&client).unwrap().id(), session.id(), "a live session is not lost");
     sea.manager.remove_session(session.id(), Reason::Manual(AskedBy::Tool)).await;
-    sea.manager.default_lost(&client);
+    sea.manager.default_lost(&client, SessionId::new(), Reason::RecoveredAtStart);
     let told = sea.manager.default_session(&client).unwrap_err();
     assert!(told.message.starts_with("Session ended: Ebb itself had died."), "{told}");
     assert!(sea.manager.default_session(&client).is_ok());

@@ -16,16 +16,17 @@ use std::{
 use axum::http::request::Parts;
 use ebb_core::{
     Code, Error, Result,
+    events::Event,
     ids::{ClientId, SessionId},
     sessions::{self, NewClient, Signal},
     view::Transport,
 };
 use parking_lot::Mutex;
 use rmcp::transport::streamable_http_server::session::{SessionState, SessionStore, SessionStoreError};
-use tokio::time::Instant;
+use tokio::{sync::broadcast::error::RecvError, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::listen::Caller;
+use super::{Revivals, listen::Caller, options::Told, revivals::Principal};
 use crate::{
     tools::call::ToolHost,
     transport::{
@@ -39,8 +40,6 @@ use crate::{
 const UNUSED: Duration = Duration::from_mins(2);
 /// Between two looks at ids that nothing speaks for.
 const LOOK: Duration = Duration::from_secs(15);
-/// Sessions that can be revived; the oldest are forgotten first.
-const REVIVABLE: usize = 4_096;
 /// How long a deletion waits for the calls in flight to be answered.
 const DELETION: Duration = Duration::from_secs(3);
 
@@ -48,8 +47,10 @@ const DELETION: Duration = Duration::from_secs(3);
 pub(crate) struct HttpClients {
     host: Arc<ToolHost>,
     people: Mutex<People>,
-    revivable: Mutex<Revivable>,
+    revivals: Arc<Revivals>,
+    principal: Principal,
     closer: Mutex<Option<Weak<dyn Closer>>>,
+    told: Option<Told>,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -64,6 +65,20 @@ pub(super) trait Closer: Send + Sync {
 struct People {
     with_id: HashMap<String, WithId>,
     stateless: HashMap<Option<ProcessKey>, Stateless>,
+    /// Open `subscriptions/listen` streams of processes, clients or not.
+    listening: HashMap<ProcessKey, usize>,
+}
+
+/// An open `subscriptions/listen` stream.
+pub(crate) struct Listening {
+    clients: Arc<HttpClients>,
+    process: ProcessKey,
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.clients.listens(self.process, false);
+    }
 }
 
 /// A client with an `Mcp-Session-Id`.
@@ -104,12 +119,6 @@ struct Stateless {
     told: HashSet<SessionId>,
 }
 
-#[derive(Default)]
-struct Revivable {
-    states: HashMap<String, SessionState>,
-    order: std::collections::VecDeque<String>,
-}
-
 /// A client that was let in and has no id yet. Dropped without one it goes again.
 #[derive(Clone)]
 pub(super) struct Admitted(Arc<AdmittedClient>);
@@ -138,16 +147,26 @@ impl Admitted {
 }
 
 impl HttpClients {
-    pub(super) fn new(host: Arc<ToolHost>) -> Arc<Self> {
+    /// The clients at one place, all of them `principal`'s.
+    pub(super) fn new(
+        host: Arc<ToolHost>,
+        revivals: Arc<Revivals>,
+        principal: Principal,
+        told: Option<Told>,
+    ) -> Arc<Self> {
         let stop = host.stopping.child_token();
-        Arc::new(Self {
+        let this = Arc::new(Self {
             host,
             people: Mutex::default(),
-            revivable: Mutex::default(),
+            revivals,
+            principal,
             closer: Mutex::default(),
+            told,
             tasks: TaskTracker::new(),
             stop,
-        })
+        });
+        this.tasks.spawn(Arc::clone(&this).note_sessions());
+        this
     }
 
     /// What closes the library's side when a client goes.
@@ -182,13 +201,58 @@ impl HttpClients {
             },
         );
         self.seen(id, caller);
+        self.tell("create http session");
         let (this, id) = (Arc::clone(self), id.to_owned());
         self.tasks.spawn(async move { this.attend(id, client).await });
     }
 
+    /// The client with this id is here again after its silence, or after a start of Ebb: what it lost, its
+    /// next call tells it.
+    pub(super) async fn revived(&self, id: &str, admitted: &Admitted) {
+        if let Some((session, reason)) = self.revivals.lost(&self.principal, id).await
+            && self.host.manager.view(&session).is_none()
+        {
+            self.host.manager.default_lost(&admitted.0.client, session, reason);
+        }
+    }
+
+    /// Notes which session each client has, so that it can be told of its end however late that is.
+    async fn note_sessions(self: Arc<Self>) {
+        let mut events = self.host.manager.subscribe();
+        loop {
+            let event = tokio::select! {
+                () = self.stop.cancelled() => return,
+                event = events.recv() => event,
+            };
+            match event {
+                Ok(Event::SessionOpened(_) | Event::SessionRemoved(_) | Event::Client(_))
+                | Err(RecvError::Lagged(_)) => {
+                    self.note_all();
+                }
+                Ok(_) => {}
+                Err(RecvError::Closed) => return,
+            }
+        }
+    }
+
+    fn note_all(&self) {
+        let people: Vec<(String, ClientId)> =
+            self.people.lock().with_id.iter().map(|(id, person)| (id.clone(), person.client.clone())).collect();
+        for (id, client) in people {
+            self.note(&id, &client);
+        }
+    }
+
+    fn note(&self, id: &str, client: &ClientId) {
+        // Of a client that is gone nothing can be learnt any more; what was noted stays.
+        if let Some(session) = self.host.manager.default_of(client) {
+            self.revivals.note(id, session.as_ref());
+        }
+    }
+
     /// Whether a request with this id has anything to find here.
     pub(super) fn knows(&self, id: &str) -> bool {
-        self.people.lock().with_id.contains_key(id) || self.revivable.lock().states.contains_key(id)
+        self.people.lock().with_id.contains_key(id) || self.revivals.knows(&self.principal, id)
     }
 
     /// The client with this id.
@@ -224,7 +288,7 @@ impl HttpClients {
             person.processes.is_empty() && !person.unseen
         };
         if last {
-            self.forget(id);
+            self.revivals.forget(id);
             self.host.manager.signal(client, Signal::ProcessExited { killed: exit.killed() });
         }
     }
@@ -250,14 +314,53 @@ impl HttpClients {
         self.host.manager.signal(&signal.0, signal.1);
     }
 
+    /// The process of a stateless client opened a stream that it listens at; lost when the guard is dropped. Of
+    /// one that cannot be seen nothing can be learnt.
+    pub(crate) fn listening(self: &Arc<Self>, parts: Option<&Parts>) -> Option<Listening> {
+        let process = parts?.extensions.get::<Caller>()?.process.as_ref()?.key()?;
+        self.listens(process, true);
+        Some(Listening { clients: Arc::clone(self), process })
+    }
+
+    fn listens(&self, process: ProcessKey, opened: bool) {
+        let signal = {
+            let mut people = self.people.lock();
+            let streams = people.listening.entry(process).or_default();
+            *streams = if opened { *streams + 1 } else { streams.saturating_sub(1) };
+            let signal = if *streams == 0 { Signal::StreamLost } else { Signal::StreamFound };
+            if *streams == 0 {
+                people.listening.remove(&process);
+            }
+            people.stateless.get(&Some(process)).map(|person| (person.client.clone(), signal))
+        };
+        if let Some((client, signal)) = signal {
+            self.host.manager.signal(&client, signal);
+        }
+    }
+
+    /// A call of the client with this id is over: what it was told, it knows.
+    pub(crate) fn heard(&self, parts: Option<&Parts>, client: &ClientId) {
+        if let Some(id) = parts.and_then(id_of) {
+            self.note(id, client);
+        }
+    }
+
     /// The client said goodbye. Only the first of many that say it at once is told `true`; it waits until
     /// the calls in flight are answered.
     pub(super) async fn delete(&self, id: &str) -> bool {
-        self.forget(id);
+        // One that sleeps says goodbye too.
+        let slept = self.revivals.knows(&self.principal, id);
         let person = self.people.lock().with_id.remove(id);
-        let Some(person) = person else { return false };
+        if person.is_some() || slept {
+            self.revivals.forget(id);
+        }
+        let Some(person) = person else {
+            self.revivals.written().await;
+            return slept;
+        };
         self.host.manager.signal(&person.client, Signal::Deleted);
-        drop(tokio::time::timeout(DELETION, self.host.manager.client_gone(&person.client)).await);
+        let gone = tokio::time::timeout(DELETION, self.host.manager.client_gone(&person.client));
+        drop(tokio::join!(gone, self.revivals.written()).0);
         self.close(id);
         true
     }
@@ -283,7 +386,14 @@ impl HttpClients {
             people.with_id.remove(&id);
         }
         drop(people);
+        self.tell("delete http session");
         self.close(&id);
+    }
+
+    fn tell(&self, what: &str) {
+        if let Some(told) = &self.told {
+            told(what);
+        }
     }
 
     fn is_unused(&self, id: &str, client: &ClientId) -> bool {
@@ -299,13 +409,6 @@ impl HttpClients {
     fn close(&self, id: &str) {
         if let Some(closer) = self.closer.lock().as_ref().and_then(Weak::upgrade) {
             closer.close(id.to_owned());
-        }
-    }
-
-    fn forget(&self, id: &str) {
-        let mut revivable = self.revivable.lock();
-        if revivable.states.remove(id).is_some() {
-            revivable.order.retain(|own| own != id);
         }
     }
 
@@ -438,28 +541,19 @@ async fn exit_or_never(key: Option<ProcessKey>) -> ExitKind {
 #[async_trait::async_trait]
 impl SessionStore for HttpClients {
     async fn load(&self, id: &str) -> std::result::Result<Option<SessionState>, SessionStoreError> {
-        Ok(self.revivable.lock().states.get(id).cloned())
+        Ok(self.revivals.state(&self.principal, id))
     }
 
     async fn store(&self, id: &str, state: &SessionState) -> std::result::Result<(), SessionStoreError> {
         // One that was deleted while it began stays deleted.
-        if !self.people.lock().with_id.contains_key(id) {
-            return Ok(());
-        }
-        let mut revivable = self.revivable.lock();
-        if revivable.states.insert(id.to_owned(), state.clone()).is_none() {
-            revivable.order.push_back(id.to_owned());
-        }
-        while revivable.order.len() > REVIVABLE {
-            if let Some(oldest) = revivable.order.pop_front() {
-                revivable.states.remove(&oldest);
-            }
+        if self.people.lock().with_id.contains_key(id) {
+            self.revivals.put(&self.principal, id, state).await;
         }
         Ok(())
     }
 
     async fn delete(&self, id: &str) -> std::result::Result<(), SessionStoreError> {
-        self.forget(id);
+        self.revivals.forget(id);
         Ok(())
     }
 }

@@ -18,10 +18,13 @@ pub(crate) struct Caller {
     pub(crate) over_tcp: bool,
 }
 
-/// A connection of this user.
+/// How long it may take to find out who is at the other end; a look takes milliseconds.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// A connection, of nobody in particular yet.
 pub(super) enum Connection {
-    Tcp(TcpStream),
-    Unix(UnixStream),
+    Tcp { stream: TcpStream, theirs: SocketAddr, finder: Arc<Finder> },
+    Unix { stream: UnixStream, pid: Option<u32> },
 }
 
 /// Where connections come from.
@@ -39,24 +42,25 @@ pub(super) use super::peer::Finder;
 pub(super) struct Finder;
 
 impl Source {
-    /// The next connection of this user. Connections of others are dropped before a byte is read.
-    pub(super) async fn accept(&mut self, home: Option<&PathBuf>) -> (Connection, Caller) {
+    /// Where it listens on TCP.
+    pub(super) fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp { address, .. } => Some(*address),
+            Self::Unix(_) => None,
+        }
+    }
+
+    /// The next connection. Who is at its other end is found out beside it, so that no connection waits for
+    /// another's.
+    pub(super) async fn accept(&mut self) -> Connection {
         loop {
             match self {
                 Self::Unix(listener) => {
                     let (stream, peer) = listener.accept().await;
-                    let process =
-                        peer.pid.and_then(|pid| ClientProcess::identify(pid, None, home.map(PathBuf::as_path)));
-                    let caller = Caller { process: process.map(Arc::new), over_tcp: false };
-                    return (Connection::Unix(stream), caller);
+                    return Connection::Unix { stream, pid: peer.pid };
                 }
-                Self::Tcp { listener, address, finder } => match listener.accept().await {
-                    Ok((stream, theirs)) => {
-                        if let Some(process) = identify(finder, theirs, *address, home).await {
-                            let caller = Caller { process: process.map(Arc::new), over_tcp: true };
-                            return (Connection::Tcp(stream), caller);
-                        }
-                    }
+                Self::Tcp { listener, finder, .. } => match listener.accept().await {
+                    Ok((stream, theirs)) => return Connection::Tcp { stream, theirs, finder: Arc::clone(finder) },
                     Err(error) => {
                         tracing::warn!(%error, "the HTTP port cannot accept a connection");
                         tokio::time::sleep(BREATH).await;
@@ -67,16 +71,50 @@ impl Source {
     }
 }
 
-/// The process at the other end; `None` when the connection is another user's and must be dropped.
+impl Connection {
+    /// Who is at the other end; `None` when the connection is another user's, or nobody can say in time, and
+    /// must be dropped before a byte is read.
+    pub(super) async fn caller(&self, home: Option<PathBuf>) -> Option<Caller> {
+        let over_tcp = matches!(self, Self::Tcp { .. });
+        let look = async {
+            match self {
+                Self::Tcp { stream, theirs, finder } => {
+                    // The address that is listened at may stand for all of them.
+                    let ours = stream.local_addr().ok()?;
+                    identify(finder, *theirs, ours, home).await
+                }
+                Self::Unix { pid: None, .. } => Some(None),
+                Self::Unix { pid: Some(pid), .. } => {
+                    let pid = *pid;
+                    blocking(move || Some(ClientProcess::identify(pid, None, home.as_deref()))).await
+                }
+            }
+        };
+        let Ok(found) = tokio::time::timeout(LOOK, look).await else {
+            tracing::warn!("nobody could say in {LOOK:?} whose HTTP connection this is; it is dropped");
+            return None;
+        };
+        found.map(|process| Caller { process: process.map(Arc::new), over_tcp })
+    }
+}
+
+/// Off the threads that serve: looking at processes waits for the kernel.
+async fn blocking(
+    look: impl FnOnce() -> Option<Option<ClientProcess>> + Send + 'static,
+) -> Option<Option<ClientProcess>> {
+    tokio::task::spawn_blocking(look).await.unwrap_or(Some(None))
+}
+
+/// The process at the other end; `None` when the connection is another user's.
 #[cfg(target_os = "linux")]
 async fn identify(
     finder: &Arc<Finder>,
     theirs: SocketAddr,
     ours: SocketAddr,
-    home: Option<&PathBuf>,
+    home: Option<PathBuf>,
 ) -> Option<Option<ClientProcess>> {
-    let (finder, home) = (Arc::clone(finder), home.cloned());
-    let found = tokio::task::spawn_blocking(move || {
+    let finder = Arc::clone(finder);
+    blocking(move || {
         let Some(holder) = finder.find(theirs, ours) else { return Some(None) };
         if holder.uid != super::peer::own_uid() {
             tracing::warn!(uid = holder.uid, "refused another user's connection");
@@ -84,8 +122,8 @@ async fn identify(
         }
         let pid = holder.pids.first().copied();
         Some(pid.and_then(|pid| ClientProcess::identify(pid, None, home.as_deref())))
-    });
-    found.await.unwrap_or(Some(None))
+    })
+    .await
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -93,7 +131,7 @@ async fn identify(
     _finder: &Arc<Finder>,
     _theirs: SocketAddr,
     _ours: SocketAddr,
-    _home: Option<&PathBuf>,
+    _home: Option<PathBuf>,
 ) -> Option<Option<ClientProcess>> {
     std::future::ready(Some(None)).await
 }

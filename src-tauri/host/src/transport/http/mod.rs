@@ -7,12 +7,17 @@
 mod clients;
 mod door;
 mod listen;
+mod options;
 #[cfg(target_os = "linux")]
 mod peer;
+mod revivals;
 mod server;
+mod sse;
 mod token;
 mod track;
 
 pub(crate) use clients::{Asked, HttpClients};
+pub use options::{AllowedHosts, HttpOptions, Told};
+pub(crate) use revivals::Revivals;
 pub(crate) use server::{Address, HttpServer};
 pub use token::Token;

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use axum::Router;
-use ebb_core::{Code, Error, Result};
+use ebb_core::{Code, Error, Result, view::Transport};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
@@ -19,16 +19,19 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    HttpClients, Token,
+    HttpClients, HttpOptions, Revivals, Token,
     clients::Closer,
     door::{self, Door, MAX_BODY},
     listen::{Caller, Connection, Finder, Source},
+    options::Hosts,
+    revivals::Principal,
+    sse::EventStreams,
     track::Track,
 };
 use crate::{
     paths::Environment,
     tools::call::ToolHost,
-    transport::{mcp::Agent, unix},
+    transport::{connection::Shared, mcp::Agent, unix},
 };
 
 /// How long the head of a request may take, and how long an unused connection stays.
@@ -40,8 +43,8 @@ const STOP: Duration = Duration::from_secs(3);
 
 /// Where the server listens.
 pub(crate) enum Address {
-    /// At a loopback address, with a token.
-    Tcp(SocketAddr, Token),
+    /// At addresses of this machine.
+    Tcp(HttpOptions),
     /// At a local socket.
     Unix(unix::Listener),
 }
@@ -60,8 +63,8 @@ impl HttpServer {
     /// # Errors
     /// [`Code::InvalidArguments`] for an address that is not this machine's own, [`Code::Internal`] when the
     /// port cannot be had.
-    pub(crate) fn start(at: Address, host: &Arc<ToolHost>) -> Result<Self> {
-        Self::start_for(at, host, {
+    pub(crate) fn start(at: Address, host: &Arc<ToolHost>, revivals: Arc<Revivals>) -> Result<Self> {
+        Self::start_for(at, host, revivals, {
             let host = Arc::clone(host);
             move |clients| Agent::over_http(Arc::clone(&host), Arc::clone(clients))
         })
@@ -71,17 +74,22 @@ impl HttpServer {
     pub(crate) fn start_for<S: ServerHandler>(
         at: Address,
         host: &Arc<ToolHost>,
+        revivals: Arc<Revivals>,
         answers: impl Fn(&Arc<HttpClients>) -> S + Send + Sync + 'static,
     ) -> Result<Self> {
         let home: Option<PathBuf> = Environment::current().home().ok();
-        let (source, address, token) = match at {
-            Address::Unix(listener) => (Source::Unix(listener), None, None),
-            Address::Tcp(wanted, token) => {
-                let (listener, address) = bind(wanted)?;
-                (Source::Tcp { listener, address, finder: Arc::<Finder>::default() }, Some(address), Some(token))
-            }
+        let (sources, options) = match at {
+            Address::Unix(listener) => (vec![Source::Unix(listener)], None),
+            Address::Tcp(options) => (bind(&options)?, Some(options)),
         };
-        let clients = HttpClients::new(Arc::clone(host));
+        let address = sources.first().and_then(Source::address);
+        let token = match options.as_ref().and_then(|options| options.token_file.as_deref()) {
+            Some(file) => Some(Token::load_or_make(file)?),
+            None => None,
+        };
+        let told = options.as_ref().and_then(|options| options.told.clone());
+        let principal = token.as_ref().map_or_else(Principal::user, Token::principal);
+        let clients = HttpClients::new(Arc::clone(host), revivals, principal, told.clone());
         let track = Track::new(Arc::clone(&clients));
         clients.close_with({
             let closer: Arc<dyn Closer> = Arc::clone(&track) as Arc<dyn Closer>;
@@ -94,17 +102,28 @@ impl HttpServer {
             // The door is stricter: it knows the port.
             .disable_allowed_hosts();
         config.session_store = Some(Arc::clone(&clients) as Arc<_>);
+        let tasks = TaskTracker::new();
+        let streams = options.as_ref().is_some_and(|options| options.own_server).then(|| {
+            let shared = Shared {
+                host: Arc::clone(host),
+                stop: host.stopping.clone(),
+                home: home.clone(),
+                transport: Some(Transport::Http),
+            };
+            EventStreams::new(shared, told, tasks.clone())
+        });
         let service = {
             let clients = Arc::clone(&clients);
             StreamableHttpService::new(move || Ok(answers(&clients)), track, config)
         };
-        let door = Arc::new(Door { port: address.map(|address| address.port()), token, clients: Arc::clone(&clients) });
-        let router = Router::new()
-            .route_service("/mcp", service)
-            .fallback(axum::routing::any(|| async { axum::http::StatusCode::NOT_FOUND }))
-            .layer(axum::middleware::from_fn_with_state(door, door::check));
-        let server = Self { address, clients, stop, tasks: TaskTracker::new() };
-        server.run(source, router, home);
+        let hosts = options.as_ref().zip(address).map(|(options, bound)| Hosts::new(&options.allowed_hosts, bound));
+        let door = Arc::new(Door { hosts, token, streams, clients: Arc::clone(&clients) });
+        let router =
+            Router::new().fallback_service(service).layer(axum::middleware::from_fn_with_state(door, door::check));
+        let server = Self { address, clients, stop, tasks };
+        for source in sources {
+            server.run(source, router.clone(), home.clone());
+        }
         Ok(server)
     }
 
@@ -114,19 +133,24 @@ impl HttpServer {
         self.tasks.spawn(async move {
             loop {
                 let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-                let (connection, caller) = tokio::select! {
+                let connection = tokio::select! {
                     () = stop.cancelled() => return,
-                    accepted = source.accept(home.as_ref()) => accepted,
+                    accepted = source.accept() => accepted,
                 };
-                let (router, stop) = (router.clone(), stop.clone());
+                let (router, stop, home) = (router.clone(), stop.clone(), home.clone());
                 tasks.spawn(async move {
+                    let caller = tokio::select! {
+                        () = stop.cancelled() => return,
+                        caller = connection.caller(home) => caller,
+                    };
+                    let Some(caller) = caller else { return };
                     match connection {
-                        Connection::Tcp(stream) => {
+                        Connection::Tcp { stream, .. } => {
                             // Small answers must not wait for each other.
                             drop(stream.set_nodelay(true));
                             serve(stream, caller, router, stop).await;
                         }
-                        Connection::Unix(stream) => serve(stream, caller, router, stop).await,
+                        Connection::Unix { stream, .. } => serve(stream, caller, router, stop).await,
                     }
                     drop(place);
                 });
@@ -150,22 +174,50 @@ impl HttpServer {
     }
 }
 
-fn bind(wanted: SocketAddr) -> Result<(tokio::net::TcpListener, SocketAddr)> {
-    if !wanted.ip().is_loopback() {
-        return Err(Error::new(
-            Code::InvalidArguments,
-            format!("--http {wanted}: MCP over HTTP is for this machine only"),
-        )
-        .next("Give 127.0.0.1 and a port; from elsewhere, reach it through `ssh -L`."));
+/// Listeners at all addresses that can be had, at one port.
+fn bind(options: &HttpOptions) -> Result<Vec<Source>> {
+    let mut port = options.addresses.first().map_or(0, SocketAddr::port);
+    let mut sources = Vec::new();
+    for wanted in &options.addresses {
+        check(options, *wanted)?;
+        let wanted = SocketAddr::new(wanted.ip(), port);
+        match listen(wanted) {
+            Ok((listener, address)) => {
+                port = address.port();
+                sources.push(Source::Tcp { listener, address, finder: Arc::<Finder>::default() });
+            }
+            Err(error) if sources.is_empty() => {
+                return Err(Error::new(Code::Internal, format!("MCP over HTTP cannot listen on {wanted}: {error}"))
+                    .next("Choose another port, or 0 for a free one."));
+            }
+            // A machine without that family.
+            Err(error) => tracing::debug!(%wanted, %error, "MCP over HTTP does without this address"),
+        }
     }
-    let failed = |error: std::io::Error| {
-        Error::new(Code::Internal, format!("MCP over HTTP cannot listen on {wanted}: {error}"))
-            .next("Choose another port, or 0 for a free one.")
+    Ok(sources)
+}
+
+/// From another machine nobody can be seen, so what asks from there needs a token.
+fn check(options: &HttpOptions, wanted: SocketAddr) -> Result<()> {
+    let refused = match (wanted.ip().is_loopback(), options.own_server, &options.token_file) {
+        (true, ..) | (false, true, Some(_)) => return Ok(()),
+        (false, false, _) => (
+            format!("--http {wanted}: MCP over HTTP is for this machine only"),
+            "Give 127.0.0.1 and a port; from elsewhere, reach it through `ssh -L`.",
+        ),
+        (false, true, None) => (
+            format!("{wanted} can be reached from elsewhere, and nothing asks who is there"),
+            "Listen on localhost, or give --token-file.",
+        ),
     };
-    let listener = std::net::TcpListener::bind(wanted).map_err(failed)?;
-    listener.set_nonblocking(true).map_err(failed)?;
-    let address = listener.local_addr().map_err(failed)?;
-    Ok((tokio::net::TcpListener::from_std(listener).map_err(failed)?, address))
+    Err(Error::new(Code::InvalidArguments, refused.0).next(refused.1))
+}
+
+fn listen(wanted: SocketAddr) -> std::io::Result<(tokio::net::TcpListener, SocketAddr)> {
+    let listener = std::net::TcpListener::bind(wanted)?;
+    listener.set_nonblocking(true)?;
+    let address = listener.local_addr()?;
+    Ok((tokio::net::TcpListener::from_std(listener)?, address))
 }
 
 /// Serves one connection until it ends, says nothing for too long, or the host stops.
@@ -192,3 +244,7 @@ where
         tracing::debug!(%error, "an HTTP connection ended");
     }
 }
+
+#[cfg(test)]
+#[path = "server_tests.rs"]
+mod tests;

@@ -9,6 +9,8 @@ use std::{
 
 use ebb_core::{Code, Error, Result};
 
+use super::revivals::Principal;
+
 /// Random bytes of a token: 256 bits.
 const BYTES: usize = 32;
 /// Characters of its text.
@@ -50,6 +52,11 @@ impl Token {
             Err(error) => return Err(failed(error.to_string())),
         }
         make(path).map_err(|error| failed(error.to_string()))
+    }
+
+    /// Whoever knows it.
+    pub(super) fn principal(&self) -> Principal {
+        Principal::token(&self.0)
     }
 
     /// Whether this is the value of an `Authorization` header with it. Takes as long for a wrong one as for

@@ -4,6 +4,7 @@ use std::{
     pin::Pin,
     sync::{Arc, Weak},
     task::{Context, Poll},
+    time::Duration,
 };
 
 use futures::Stream;
@@ -38,6 +39,8 @@ impl Track {
             let mut local = LocalSessionManager::default();
             // The library's clock counts neither open streams nor running calls. Leases are ours.
             local.session_config.keep_alive = None;
+            // Answers kept for streams that broke: nothing bounds their bytes.
+            local.session_config.completed_cache_ttl = Duration::ZERO;
             Self { local, clients, tasks: TaskTracker::new(), own: Weak::clone(own) }
         })
     }
@@ -85,10 +88,15 @@ impl SessionManager for Track {
             && let Some(caller) = parts.extensions.get::<Caller>()
         {
             // Let in at the door, or, where an id is revived, now.
-            let admitted = match parts.extensions.get::<Admitted>() {
-                Some(admitted) => admitted.clone(),
+            let new = parts.extensions.get::<Admitted>().cloned();
+            let revived = new.is_none();
+            let admitted = match new {
+                Some(admitted) => admitted,
                 None => self.clients.admit(caller).map_err(TrackError::Refused)?,
             };
+            if revived {
+                self.clients.revived(id, &admitted).await;
+            }
             self.clients.bind(id, &admitted, caller);
         }
         Ok(self.local.initialize_session(id, message).await?)
