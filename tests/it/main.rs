@@ -8,6 +8,14 @@
 mod apps;
 /// The dashboard's TypeScript types are those of Rust.
 mod bindings;
+/// Capability network: offline, and requests that the session answers itself.
+mod caps_network;
+/// Reading pages as Markdown, and emulating other machines.
+mod caps_reading;
+/// Capability storage: cookies and what pages store, each session's its own.
+mod caps_storage;
+/// Capabilities testing, vision, config and devtools.
+mod caps_testing;
 /// What is there for nobody is found, shown and removed.
 mod census;
 /// The command line against a running host, and without one.

@@ -37,6 +37,19 @@ impl Client {
         client
     }
 
+    /// The same for a client whose bridge was started with these options.
+    #[must_use]
+    pub fn connect_with(socket: &Path, name: &str, flags: &[&str]) -> Self {
+        let mut client = Self::silent(socket, name);
+        let params = serde_json::json!({"flags": flags, "version": env!("CARGO_PKG_VERSION")});
+        client.line(&serde_json::json!({"jsonrpc": "2.0", "method": "notifications/ebb/hello", "params": params}));
+        let [initialize, initialized] = hello_messages(name);
+        client.line(&initialize);
+        client.message(0, HANDSHAKE).unwrap_or_else(|error| panic!("{name} cannot shake hands: {error}"));
+        client.line(&initialized);
+        client
+    }
+
     /// Connects and says nothing.
     #[must_use]
     pub fn silent(socket: &Path, name: &str) -> Self {

@@ -220,6 +220,12 @@ impl TestHost {
         Client::connect(&self.socket(), name)
     }
 
+    /// The same, started with these options.
+    #[must_use]
+    pub fn client_with(&self, name: &str, flags: &[&str]) -> Client {
+        Client::connect_with(&self.socket(), name, flags)
+    }
+
     /// A client that is a process.
     #[must_use]
     pub fn agent(&self, via: Via, name: &str) -> Agent {

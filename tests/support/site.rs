@@ -91,7 +91,7 @@ fn serve(stream: TcpStream, shared: &Shared) {
     let Ok(writing) = stream.try_clone() else { return };
     let mut reading = BufReader::new(stream);
     let mut writing = writing;
-    while let Some(target) = request(&mut reading) {
+    while let Some((target, headers)) = request(&mut reading) {
         shared.requests.lock().push(target.clone());
         let (path, query) = target.split_once('?').unwrap_or((&target, ""));
         let parameter = |name: &str| {
@@ -100,6 +100,12 @@ fn serve(stream: TcpStream, shared: &Shared) {
         match path {
             "/hang" => return hang(reading.get_mut(), shared),
             "/slow" => thread::sleep(Duration::from_millis(parameter("ms").unwrap_or(1_000))),
+            "/headers" => {
+                if respond(&mut writing, "200 OK", "text/plain", headers.as_bytes()).is_err() {
+                    return;
+                }
+                continue;
+            }
             "/status" => {
                 let code = parameter("code").unwrap_or(500);
                 if respond(&mut writing, &format!("{code} Test"), "text/html", b"<title>status</title><p>status page")
@@ -118,24 +124,29 @@ fn serve(stream: TcpStream, shared: &Shared) {
     }
 }
 
-/// Reads one request and returns its target; what it carries is not looked at.
-fn request(reading: &mut BufReader<TcpStream>) -> Option<String> {
+/// Reads one request and returns its target and its headers, names in lower case; what it carries is not looked at.
+fn request(reading: &mut BufReader<TcpStream>) -> Option<(String, String)> {
     let mut first = String::new();
     reading.read_line(&mut first).ok().filter(|read| *read > 0)?;
     let mut length = 0;
+    let mut headers = String::new();
     loop {
         let mut line = String::new();
         reading.read_line(&mut line).ok().filter(|read| *read > 0)?;
-        let line = line.trim_end().to_ascii_lowercase();
+        let (name, value) = line.trim_end().split_once(':').unwrap_or((line.trim_end(), ""));
+        let line = format!("{}:{value}", name.to_ascii_lowercase());
+        if !name.is_empty() {
+            headers = headers + &line + "\n";
+        }
         if let Some(value) = line.strip_prefix("content-length:") {
             length = value.trim().parse().ok()?;
         }
-        if line.is_empty() {
+        if name.is_empty() {
             break;
         }
     }
     std::io::copy(&mut reading.by_ref().take(length), &mut std::io::sink()).ok()?;
-    first.split(' ').nth(1).map(str::to_owned)
+    first.split(' ').nth(1).map(|target| (target.to_owned(), headers))
 }
 
 /// Never answers, and notices when the other side goes.

@@ -82,6 +82,11 @@ impl Browsers {
         &self.main
     }
 
+    /// Where run directories are made.
+    pub(crate) fn run_dirs(&self) -> Arc<RunDirs> {
+        Arc::clone(&self.common.run_dirs)
+    }
+
     /// Whose events to send changes through.
     pub fn report_to(&self, manager: &SessionManager) {
         self.common.report_to(manager);

@@ -212,12 +212,16 @@ impl EventSink for Hub {
                     self.notify(&tab);
                 }
             }
-            (Some(session), _) => {
-                let tab = self.tab(session);
-                if tab.is_none() && method == "Fetch.requestPaused" {
-                    self.seed(None, session, method, &params);
+            (Some(session), "Fetch.requestPaused") => match self.tab(session) {
+                Some(tab) => {
+                    if let Some(chromium) = self.chromium.get().and_then(Weak::upgrade) {
+                        super::intercept::answer(&chromium.connection, session, tab.routes(), &params);
+                    }
                 }
-                if let Some(tab) = tab {
+                None => drop(self.seed(None, session, method, &params)),
+            },
+            (Some(session), _) => {
+                if let Some(tab) = self.tab(session) {
                     tab.event(method, &params);
                     if matches!(
                         method,

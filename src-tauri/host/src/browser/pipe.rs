@@ -201,8 +201,13 @@ impl Connection {
     /// Sends a command without waiting: its answer is thrown away. Never blocks; a command that finds
     /// the queue of a silent Chromium full is dropped and counted.
     pub(crate) fn post<C: Command>(&self, session: Option<&str>, command: &C) {
+        self.post_raw(session, &command.identifier(), command);
+    }
+
+    /// The same for a command by name.
+    pub(crate) fn post_raw<P: Serialize>(&self, session: Option<&str>, method: &str, params: &P) {
         let id = self.inner.next.fetch_add(1, Ordering::Relaxed);
-        let Some(message) = encode(id, &command.identifier(), command, session) else { return };
+        let Some(message) = encode(id, method, params, session) else { return };
         if self.inner.out.try_send(message).is_err() && !self.is_closed() {
             self.inner.dropped.fetch_add(1, Ordering::Relaxed);
         }

@@ -21,6 +21,7 @@ use super::{
     census::Leaving,
     chromium::Chromium,
     disposal::{climb, dispose_context, end_stragglers, renderers},
+    overrides::Overrides,
     pipe::{CALL, CdpError},
     plan::bypass_list,
     pool::Pool,
@@ -74,6 +75,8 @@ pub struct SessionBrowser {
     id: SessionId,
     pub(super) gate: CancellationToken,
     pub(super) devtools: Arc<Buffers>,
+    /// What it changed about its pages.
+    pub(crate) overrides: Arc<Overrides>,
     pub(super) pool: Arc<Pool>,
     pub(super) max_tabs: usize,
     /// How its pages are made.
@@ -100,6 +103,7 @@ impl SessionBrowser {
             id: session.id().clone(),
             gate: session.closing().clone(),
             devtools: Arc::clone(session.devtools()),
+            overrides: Arc::new(Overrides::of(&look)),
             pool,
             max_tabs,
             look: Arc::new(look),
@@ -322,6 +326,8 @@ impl SessionBrowser {
             slot.current = None;
             (self.take(&mut slot), std::mem::take(&mut slot.tabs))
         };
+        // What comes next is a new browser in every way.
+        self.overrides.reset();
         let Some((context, _leaving)) = context else { return Ok(0) };
         let count = tabs.len() as u32;
         let rung = self.let_go(&context, &tabs).await;

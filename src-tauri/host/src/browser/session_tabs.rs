@@ -66,6 +66,28 @@ impl SessionBrowser {
         opened
     }
 
+    /// A tab that is in no list: whoever asked for it closes it.
+    ///
+    /// # Errors
+    /// As [`Self::open_tab`].
+    pub(super) async fn hidden_tab(self: &Arc<Self>) -> Result<Arc<Tab>> {
+        let context = self.context().await?;
+        let this = Arc::clone(self);
+        let opening = self.pool.tasks().spawn(async move {
+            let opened = this.open_target(&context).await;
+            if let Ok(tab) = &opened {
+                let mut slot = this.slot.lock();
+                slot.tabs.remove(&tab.number);
+                slot.current = slot.current.filter(|current| *current != tab.number);
+                drop(slot);
+                this.devtools.drop_tab(tab.number);
+                this.changed();
+            }
+            opened
+        });
+        opening.await.unwrap_or_else(|error| Err(Error::new(Code::Internal, format!("opening a tab failed: {error}"))))
+    }
+
     async fn wait_for_target(&self, target: &str, deadline: Duration) -> Result<Arc<Tab>> {
         let mut changes = self.changes.subscribe();
         let find = || self.slot.lock().tabs.values().find(|tab| tab.target == target).cloned();
@@ -198,7 +220,8 @@ impl SessionBrowser {
         let kept = self.pool.owns_default(self.id()) && chromium.pid().is_none();
         let look = (!kept).then(|| Arc::clone(&self.look));
         let (target, cdp) = (target.to_owned(), cdp.to_owned());
-        let tab = Tab::attach(number, target, cdp, Arc::clone(chromium), Arc::clone(&self.devtools), look);
+        let overrides = Arc::clone(&self.overrides);
+        let tab = Tab::attach(number, target, cdp, Arc::clone(chromium), Arc::clone(&self.devtools), look, overrides);
         slot.tabs.insert(number, Arc::clone(&tab));
         // A popup does not become current.
         if opener.is_none() && slot.current.is_none() {

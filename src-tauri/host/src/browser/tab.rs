@@ -1,6 +1,10 @@
 //! One tab: its DevTools session, what its events told, and the calls that race its end.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use chromiumoxide::{
     cdp::{
@@ -30,7 +34,10 @@ use super::{
     chromium::Chromium,
     emulate,
     memory::Renderers,
+    mouse::Mouse,
+    overrides::Overrides,
     pipe::{CALL, CdpError},
+    routes::Routes,
     snapshot,
     tab_state::{Modal, TabState},
 };
@@ -65,6 +72,12 @@ pub(crate) struct Tab {
     pub(crate) closed: CancellationToken,
     /// Its set-up has been answered.
     pub(crate) ready: CancellationToken,
+    /// Where its mouse is, for tools that point by coordinates.
+    pub(crate) mouse: Mutex<Mouse>,
+    /// Its own answers to requests, where it is a page of ours that must not reach the network.
+    own_routes: OnceLock<Routes>,
+    /// What its session changed about its pages.
+    pub(crate) overrides: Arc<Overrides>,
     /// The renderers that serve it and what they hold.
     pub(crate) renderers: Mutex<Renderers>,
 }
@@ -88,11 +101,15 @@ impl Tab {
         chromium: Arc<Chromium>,
         devtools: Arc<Buffers>,
         look: Option<Arc<ContextOptions>>,
+        overrides: Arc<Overrides>,
     ) -> Arc<Self> {
         let mut state = TabState { main_frame: target.clone(), ..TabState::default() };
         state
             .frames
             .insert(target.clone(), super::tab_state::Frame { url: "about:blank".to_owned(), ..Default::default() });
+        if let Some(scheme) = look.as_ref().and_then(|look| look.color_scheme.clone()) {
+            state.media.set("colorScheme", Some(scheme).filter(|scheme| scheme != "no-preference"));
+        }
         Arc::new(Self {
             number,
             target,
@@ -104,6 +121,9 @@ impl Tab {
             changed: watch::Sender::new(()),
             closed: CancellationToken::new(),
             ready: CancellationToken::new(),
+            mouse: Mutex::default(),
+            own_routes: OnceLock::new(),
+            overrides,
             renderers: Mutex::default(),
         })
     }
@@ -122,7 +142,13 @@ impl Tab {
         self.post(&SetInterceptFileChooserDialogParams::new(true));
         self.post(&SetFocusEmulationEnabledParams::new(true));
         if let Some(look) = &self.look {
-            emulate::apply(&self.chromium.connection, &self.cdp, look, &self.chromium.user_agent);
+            emulate::apply(&self.chromium.connection, &self.cdp, look);
+            if look.color_scheme.is_some() {
+                self.post(&self.peek(|state| state.media.command()));
+            }
+        }
+        for (method, params) in self.overrides.commands(&self.chromium.user_agent, self.look.is_none()) {
+            self.chromium.connection.post_raw(Some(&self.cdp), method, &params);
         }
         // An answer of any kind means that everything before it was taken in. It comes late where the
         // browser is slow, and never where it cannot make a process for the page.
@@ -152,9 +178,22 @@ impl Tab {
         self.chromium.connection.post(Some(&self.cdp), command);
     }
 
+    /// Answers its requests by `routes` alone, once and for all.
+    pub(super) fn answer_by(&self, routes: Routes) {
+        drop(self.own_routes.set(routes));
+    }
+
+    /// What its requests are answered by.
+    pub(super) fn routes(&self) -> &Routes {
+        self.own_routes.get().unwrap_or(&self.overrides.routes)
+    }
+
     /// Takes in one event of this tab's session.
     pub(crate) fn event(&self, method: &str, params: &Value) {
         super::capture::capture(&self.devtools, self.number, method, params);
+        if method == "Page.frameNavigated" {
+            self.overrides.visited(params.pointer("/frame/url").and_then(Value::as_str).unwrap_or_default());
+        }
         let changed = self.state.lock().apply(method, params);
         if changed {
             self.changed.send_replace(());
@@ -208,6 +247,15 @@ impl Tab {
         self.racing(self.chromium.connection.call_within(Some(&self.cdp), command, deadline))
             .await?
             .map_err(|error| self.explain(&error))
+    }
+
+    /// A command by name whose answer says nothing.
+    ///
+    /// # Errors
+    /// As [`Tab::call`].
+    pub(crate) async fn send(&self, method: &str, params: &Value) -> Result<()> {
+        let sent = self.chromium.connection.raw(Some(&self.cdp), method, params, CALL);
+        self.racing(sent).await?.map(drop).map_err(|error| self.explain(&error))
     }
 
     /// Runs `work` until it is done or the tab closes or crashes.

@@ -79,6 +79,13 @@ impl Caps {
         self.0.contains(&cap)
     }
 
+    /// Their names, in the order of the design.
+    #[must_use]
+    pub fn names(&self) -> Vec<&'static str> {
+        let known = NAMES.iter().filter(|(name, cap)| *name != "tracing" && self.has(*cap));
+        known.map(|(name, _)| *name).collect()
+    }
+
     /// Takes in a list such as `vision,-cursors` or `all`; gives the names that nobody knows.
     pub fn take(&mut self, list: &str) -> Vec<String> {
         let mut unknown = Vec::new();

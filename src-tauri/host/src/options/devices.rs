@@ -34,6 +34,14 @@ pub(crate) fn find(name: &str) -> Result<&'static Device, String> {
     })
 }
 
+/// Makes pages look like on the device called `name`.
+///
+/// # Errors
+/// Names the devices that are known.
+pub(crate) fn apply_device(name: &str, context: &mut ContextOptions) -> Result<(), String> {
+    find(name).map(|device| device.apply(context))
+}
+
 impl Device {
     /// Its size.
     pub(crate) const fn viewport(&self) -> Viewport {

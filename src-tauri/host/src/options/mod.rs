@@ -21,6 +21,7 @@ pub use caps::{Cap, Caps};
 pub use client::{
     ClientOptions, ContextOptions, FilePaths, ImageResponses, OutputOptions, SnapshotMode, Timeouts, Viewport,
 };
+pub(crate) use devices::apply_device;
 pub use kind::Kind;
 pub use manual::{help, markdown};
 pub use origins::Origins;

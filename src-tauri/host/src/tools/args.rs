@@ -211,7 +211,7 @@ impl Checker {
             (Kind::String, Some(value @ Value::String(_)))
             | (Kind::Number, Some(value @ Value::Number(_)))
             | (Kind::Bool, Some(value @ Value::Bool(_)))
-            | (Kind::EnumOrNull(_), Some(value @ Value::Null)) => value,
+            | (Kind::EnumOrNull(_) | Kind::OrNull(_), Some(value @ Value::Null)) => value,
             (Kind::Integer { min }, Some(Value::Number(number))) => self.integer(*min, &number),
             (Kind::Enum(words) | Kind::EnumOrNull(words), value) => match value {
                 Some(Value::String(word)) if words.contains(&word.as_str()) => Value::String(word),
@@ -221,6 +221,7 @@ impl Checker {
                     Value::Null
                 }
             },
+            (Kind::OrNull(kind), value) => self.value(kind, value),
             (Kind::List(kind), Some(Value::Array(values))) => {
                 let check = |(index, value)| self.at(Step::Index(index), |this| this.value(kind, Some(value)));
                 Value::Array(values.into_iter().enumerate().map(check).collect())
@@ -281,6 +282,7 @@ const fn kind_name(kind: &Kind) -> &'static str {
         Kind::List(_) => "array",
         Kind::Map(_) => "record",
         Kind::Object(_) => "object",
+        Kind::OrNull(kind) => kind_name(kind),
     }
 }
 

@@ -31,7 +31,7 @@ use super::{
 };
 use crate::{
     browser::Browsers,
-    files::{Files, Roots, Source},
+    files::{Files, Held, Roots, Source},
     options::ClientOptions,
 };
 
@@ -112,6 +112,15 @@ pub(crate) struct ClientCall {
     pub(crate) client: ClientId,
     /// What it answers.
     pub(crate) response: Response,
+}
+
+impl ClientCall {
+    /// The files of the client as a session of its own would have them. Whoever asks ends them.
+    pub(crate) fn held(&self) -> Arc<Held> {
+        let held = Held::new(self.host.browsers.run_dirs());
+        held.know(Source::of(&self.host, &self.client, &self.host.setups.of(&self.client)));
+        held
+    }
 }
 
 /// What a call gets that names no session.

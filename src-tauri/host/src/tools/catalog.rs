@@ -137,7 +137,6 @@ impl ToolSpec {
     }
 
     /// The same tool, only for clients that asked for `cap`.
-    #[expect(dead_code, reason = "the tools of capabilities are being written")]
     pub(crate) const fn cap(mut self, cap: Cap) -> Self {
         self.cap = Some(cap);
         self
@@ -234,7 +233,7 @@ impl Catalog {
 
 /// One group after the other, in the order of the design.
 pub(super) fn all() -> Vec<ToolSpec> {
-    let groups: [fn() -> Vec<ToolSpec>; 17] = [
+    let groups: &[fn() -> Vec<ToolSpec>] = &[
         super::navigation::tools,
         super::tabs::tools,
         super::snapshot::tools,
@@ -250,10 +249,21 @@ pub(super) fn all() -> Vec<ToolSpec> {
         super::shots::tools,
         super::console::tools,
         super::request::tools,
+        super::read_page::tools,
+        super::routes::tools,
+        super::storage_state::tools,
+        super::cookies::tools,
+        super::web_storage::tools,
+        super::verify::tools,
+        super::mouse::tools,
+        super::pdf::tools,
+        super::settings::tools,
+        super::highlight::tools,
+        super::emulate::tools,
         super::cursors::tools,
         super::sessions::tools,
     ];
-    groups.into_iter().flat_map(|tools| tools()).collect()
+    groups.iter().flat_map(|tools| tools()).collect()
 }
 
 /// How many letters differ (Levenshtein), with `browser_` taken as given.

@@ -198,6 +198,31 @@ pub(crate) async fn refresh_title(tab: &Arc<Tab>) {
     }
 }
 
+/// A value as source code: objects a line a member, keys sorted, texts in single quotes.
+pub(crate) fn literal(value: &serde_json::Value) -> String {
+    indented(value, 0)
+}
+
+fn indented(value: &serde_json::Value, depth: usize) -> String {
+    use serde_json::Value;
+    match value {
+        Value::String(text) => quoted(text),
+        Value::Array(values) => {
+            let values: Vec<String> = values.iter().map(|value| indented(value, depth)).collect();
+            format!("[{}]", values.join(", "))
+        }
+        Value::Object(members) => {
+            let mut lines: Vec<(&String, String)> =
+                members.iter().map(|(name, member)| (name, indented(member, depth + 1))).collect();
+            lines.sort_unstable_by(|a, b| a.0.cmp(b.0));
+            let (outer, inner) = ("  ".repeat(depth), "  ".repeat(depth + 1));
+            let lines: Vec<String> = lines.iter().map(|(name, member)| format!("{inner}{name}: {member}")).collect();
+            format!("{{\n{}\n{outer}}}", lines.join(",\n"))
+        }
+        other => other.to_string(),
+    }
+}
+
 /// A text as the source code of a string.
 pub(crate) fn quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);

@@ -21,6 +21,8 @@ pub(crate) enum Kind {
     Enum(&'static [&'static str]),
     /// One of these words, or `null` for "back to normal".
     EnumOrNull(&'static [&'static str]),
+    /// A value of this kind, or `null` for "back to normal".
+    OrNull(Box<Self>),
     /// Any number of values of one kind.
     List(Box<Self>),
     /// Named values of one kind: headers, MIME types.
@@ -45,6 +47,11 @@ impl Kind {
         Self::List(Box::new(kind))
     }
 
+    /// A value of `kind`, or `null`.
+    pub(crate) fn or_null(kind: Self) -> Self {
+        Self::OrNull(Box::new(kind))
+    }
+
     /// An object whose values are `kind`.
     pub(crate) fn map(kind: Self) -> Self {
         Self::Map(Box::new(kind))
@@ -61,6 +68,12 @@ impl Kind {
             Self::EnumOrNull(words) => {
                 let all: Vec<Value> = words.iter().map(|word| json!(word)).chain([Value::Null]).collect();
                 json!({"type": ["string", "null"], "enum": all})
+            }
+            Self::OrNull(kind) => {
+                let mut json = kind.to_json();
+                let plain = json.remove("type").unwrap_or_default();
+                json.insert("type".to_owned(), json!([plain, "null"]));
+                return json;
             }
             Self::List(kind) => json!({"type": "array", "items": kind.to_json()}),
             Self::Map(kind) => json!({"type": "object", "additionalProperties": kind.to_json()}),

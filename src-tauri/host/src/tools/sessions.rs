@@ -2,7 +2,7 @@
 //! session must not wait for a call of it, nor be cancelled by its own effect.
 
 use ebb_core::{
-    Result,
+    Code, Error, Result,
     cleanup::{AskedBy, Outcome, Reason},
     sessions::{Keep, OpenOptions},
     view::{SessionState, SessionView},
@@ -14,8 +14,12 @@ use super::{
     call::ClientCall,
     catalog::{ToolError, ToolSpec},
     schema::{Kind, Schema},
+    storage_state,
 };
-use crate::options::Cap;
+use crate::{
+    browser::emulation::Screen,
+    options::{self, Cap, ContextOptions, Viewport},
+};
 
 /// The tools of this group.
 pub(crate) fn tools() -> Vec<ToolSpec> {
@@ -26,7 +30,7 @@ pub(crate) fn tools() -> Vec<ToolSpec> {
             "Open a session",
             "Open another isolated browser, for a sub-agent; it ends with this client",
             open_input,
-            |call, args| Box::pin(async move { open(call, &args) }),
+            |call, args| Box::pin(async move { open(call, &args).await }),
         ),
         ToolSpec::own(
             Cap::Sessions,
@@ -56,6 +60,16 @@ pub(crate) fn tools() -> Vec<ToolSpec> {
 fn open_input() -> Schema {
     Schema::new()
         .optional("name", Kind::String)
+        .optional("viewport", Kind::String)
+        .describe("WxH")
+        .optional("locale", Kind::String)
+        .optional("timezoneId", Kind::String)
+        .optional("userAgent", Kind::String)
+        .optional("storageState", Kind::String)
+        .describe("file of browser_storage_state")
+        .optional("colorScheme", Kind::Enum(&["light", "dark"]))
+        .optional("device", Kind::String)
+        .describe("such as iPhone 15")
         .default("keep", Kind::Enum(&["client", "ttl"]), "client")
         .describe("ttl: outlives its client until idle")
         .default("share", Kind::Bool, false)
@@ -64,7 +78,7 @@ fn open_input() -> Schema {
         .describe("in a window people can see")
 }
 
-fn open(call: &mut ClientCall, args: &Value) -> Result<(), ToolError> {
+async fn open(call: &mut ClientCall, args: &Value) -> Result<(), ToolError> {
     let options = OpenOptions {
         name: args.text("name").map(str::to_owned),
         keep: if args.text("keep") == Some("ttl") { Keep::Ttl } else { Keep::Client },
@@ -73,12 +87,55 @@ fn open(call: &mut ClientCall, args: &Value) -> Result<(), ToolError> {
     let headed = args.get("headed").and_then(Value::as_bool);
     let browsers = &call.host.browsers;
     browsers.allows(headed.unwrap_or_default())?;
+    let mut look = browsers.look_of(&call.client);
+    adapt(&mut look, args)?;
+    if let Some(given) = args.text("storageState").filter(|given| !given.is_empty()) {
+        look.storage_state = Some(state_in(call, given).await?);
+    }
     let session = call.host.manager.open(&call.client, options)?;
-    browsers.open_as(&session, headed, browsers.look_of(&call.client))?;
+    browsers.open_as(&session, headed, look)?;
     let name = session.name().map(|name| format!(" (name: {name})")).unwrap_or_default();
     call.response.result(format!("Session {} opened{name}", session.id()));
     call.response.next(format!("Pass \"session\":\"{}\" to browser tools to use it", session.id()));
     call.response.meta("session", session.id().as_str());
+    Ok(())
+}
+
+/// The storage state in a file of the client.
+async fn state_in(call: &ClientCall, given: &str) -> Result<Value> {
+    let held = call.held();
+    let state = async { storage_state::of_file(&held.files().await?, given).await }.await;
+    // Nothing was written, but there may be a folder.
+    held.end().await?;
+    state
+}
+
+/// How the session's pages are from their beginning: as the client's others, but for what is asked for.
+fn adapt(look: &mut ContextOptions, args: &Value) -> Result<()> {
+    let text = |name: &str| args.text(name).filter(|text| !text.is_empty());
+    if let Some(name) = text("device") {
+        options::apply_device(name, look).map_err(|error| {
+            Error::new(Code::InvalidArguments, error).next("Use one of these, or viewport and userAgent.")
+        })?;
+    }
+    if let Some(given) = text("viewport") {
+        let screen = Screen::parse(given)?;
+        if screen != (Screen { width: screen.width, height: screen.height, ..Screen::parse("1x1")? }) {
+            return Err(Error::new(Code::InvalidArguments, format!("\"{given}\" is no width and height"))
+                .next("Give WxH such as 1280x720; browser_emulate changes density and touch."));
+        }
+        look.viewport = Some(Viewport { width: screen.width, height: screen.height });
+    }
+    for (name, field) in [
+        ("locale", &mut look.locale),
+        ("timezoneId", &mut look.timezone_id),
+        ("userAgent", &mut look.user_agent),
+        ("colorScheme", &mut look.color_scheme),
+    ] {
+        if let Some(given) = text(name) {
+            *field = Some(given.to_owned());
+        }
+    }
     Ok(())
 }
 

@@ -55,12 +55,12 @@ async fn resize(call: &mut ToolCall, args: &Value) -> Result<(), ToolError> {
             .into());
     }
     let tab = page::tab(call).await?;
-    let context = &call.options().context;
+    let screen = page::side(call)?.overrides.emulation().screen;
     let metrics = SetDeviceMetricsOverrideParams::new(
         width as i64,
         height as i64,
-        context.device_scale_factor.unwrap_or_default(),
-        context.is_mobile,
+        screen.map(|screen| screen.scale).unwrap_or_default(),
+        screen.is_some_and(|screen| screen.mobile),
     );
     tab.call(&metrics).await?;
     call.response.code(format!("await page.setViewportSize({{ width: {width}, height: {height} }});"));

@@ -14,6 +14,9 @@ pub(crate) const PAGE_SCRIPT: &str = concat!(
     include_str!("page/act.js"),
     include_str!("page/locator.js"),
     include_str!("page/core.js"),
+    include_str!("page/read.js"),
+    include_str!("page/verify.js"),
+    include_str!("page/highlight.js"),
     include_str!("page/api.js"),
     "return VERSION;\n})()"
 );

@@ -51,6 +51,13 @@ Object.defineProperty(globalThis, "__ebb", {
     watchEvent: callOr(watchEvent, false),
     watchedEvent,
     textShown: callOr(textShown, false),
+    count: call((/** @type {string} */ selector) => ({ ok: true, count: countOf(selector) })),
+    missingItem: call(missingItem),
+    controlState: call(controlState),
+    readable: call(readable),
+    readFrame: (/** @type {number} */ k) => readFrames[k] ?? null,
+    highlight: callOr(highlight, false),
+    unhighlight: callOr(unhighlight, 0),
     info: call(() => ({
       title: wellFormed(clip(titleOf(document), 10_000)),
       url: wellFormed(location.href),
