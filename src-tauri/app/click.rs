@@ -8,7 +8,10 @@ pub(crate) enum Click {
     Open,
     More,
     Attention,
+    Idle,
     Accept,
+    Connect,
+    Settings,
     Autostart,
     Quit,
     Details(SessionId),
@@ -23,7 +26,10 @@ impl Click {
             Self::Open => "open".to_owned(),
             Self::More => "more".to_owned(),
             Self::Attention => "attention".to_owned(),
+            Self::Idle => "idle".to_owned(),
             Self::Accept => "accept".to_owned(),
+            Self::Connect => "connect".to_owned(),
+            Self::Settings => "settings".to_owned(),
             Self::Autostart => "autostart".to_owned(),
             Self::Quit => "quit".to_owned(),
             Self::Details(session) => format!("details {session}"),
@@ -39,7 +45,10 @@ impl Click {
             ("open", None) => Some(Self::Open),
             ("more", None) => Some(Self::More),
             ("attention", None) => Some(Self::Attention),
+            ("idle", None) => Some(Self::Idle),
             ("accept", None) => Some(Self::Accept),
+            ("connect", None) => Some(Self::Connect),
+            ("settings", None) => Some(Self::Settings),
             ("autostart", None) => Some(Self::Autostart),
             ("quit", None) => Some(Self::Quit),
             ("details", Some(session)) => Some(Self::Details(session)),
@@ -57,7 +66,17 @@ mod tests {
     #[test]
     fn every_click_reads_back_from_its_id() {
         let session = SessionId::new();
-        let plain = [Click::Open, Click::More, Click::Attention, Click::Accept, Click::Autostart, Click::Quit];
+        let plain = [
+            Click::Open,
+            Click::More,
+            Click::Attention,
+            Click::Idle,
+            Click::Accept,
+            Click::Connect,
+            Click::Settings,
+            Click::Autostart,
+            Click::Quit,
+        ];
         let of_session = [Click::Details, Click::Copy, Click::End].map(|click| click(session.clone()));
         for click in plain.into_iter().chain(of_session) {
             assert_eq!(Click::from_id(&click.id()), Some(click));

@@ -44,7 +44,7 @@ pub(crate) fn run(args: HostArgs) -> Result<ExitCode> {
     tauri::async_runtime::set(runtime.handle().clone());
     let tasks = TaskTracker::new();
     let _inside = runtime.enter();
-    let notices = Notices::start(&tasks);
+    let notices = Notices::start(&tasks, paths.config_file.clone());
     let window = Arc::new(Window::new(args.paths.clone(), place.clone(), notices.clone(), runtime.handle().clone())?);
 
     let tray_lock = match HostLock::acquire(&place.tray_lock) {

@@ -3,7 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use ebb_core::{cleanup::AskedBy, ids::SessionId};
-use ebb_host::control::{Command, Events, Reply, UiEvent};
+use ebb_host::{
+    autostart,
+    control::{Command, Events, Reply, UiEvent},
+};
 use futures::StreamExt;
 use tauri::AppHandle;
 use tokio::{
@@ -13,12 +16,11 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    autostart,
     click::Click,
     control::ControlClient,
     display,
     hosting::{Hosting, Seat},
-    notify::Notices,
+    notify::{Notice, Notices},
     picture::Picture,
     tray::Tray,
     window::Window,
@@ -89,6 +91,7 @@ impl Life {
         let control = seat.control();
         loop {
             let Ok((snapshot, mut events)) = control.subscribe().await else { return Next::Lost };
+            self.notices.look(&snapshot);
             self.draw(Picture::of(&snapshot));
             if let Some(next) = self.watch(seat, &control, &mut events).await {
                 return next;
@@ -114,6 +117,7 @@ impl Life {
                 },
                 () = until(due) => {
                     if let Ok(Reply::Snapshot(snapshot)) = control.dispatch(Command::Snapshot).await {
+                        self.notices.look(&snapshot);
                         self.draw(Picture::of(&snapshot));
                     }
                     (changed, drawn) = (false, Instant::now());
@@ -136,7 +140,10 @@ impl Life {
             match self.hosting.take().await {
                 Ok(Some(seat)) => return Some(seat),
                 Ok(None) => {}
-                Err(error) => tracing::warn!(%error, "cannot host; trying again"),
+                Err(error) => {
+                    tracing::warn!(%error, "cannot host; trying again");
+                    self.notices.send(Notice::NotListening);
+                }
             }
             tokio::select! {
                 () = sleep(wait) => wait = LOOK.1.min(wait * 2),
@@ -162,6 +169,9 @@ impl Life {
         match click {
             Click::Open => self.open(None),
             Click::More | Click::Attention => self.open(Some("#/".to_owned())),
+            Click::Idle => self.open(Some("#/?idle".to_owned())),
+            Click::Connect => self.open(Some("#/connect".to_owned())),
+            Click::Settings => self.open(Some("#/settings".to_owned())),
             Click::Details(session) => self.open(Some(format!("#/sessions/{session}"))),
             Click::Copy(session) => drop(self.app.run_on_main_thread(move || display::copy(session.as_str()))),
             Click::End(session) => self.end(&session, host),
@@ -170,7 +180,7 @@ impl Life {
                 self.ask(Command::Accept { accepting }, host);
             }
             Click::Autostart => {
-                if let Err(error) = autostart::switch() {
+                if let Err(error) = autostart::set(!autostart::is_on().unwrap_or(false)) {
                     tracing::warn!(%error, "starting at login could not be switched");
                 }
                 self.tray.show(self.picture.clone());

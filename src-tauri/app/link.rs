@@ -53,6 +53,11 @@ impl Link {
         })
     }
 
+    /// Where work for the page runs.
+    pub(crate) fn tasks(&self) -> TaskTracker {
+        self.tasks.clone()
+    }
+
     /// What the page asks for, as the page: it cannot speak for the tray or the command line.
     pub(crate) async fn dispatch(&self, command: Command) -> Result<Reply> {
         let by = AskedBy::Dashboard;

@@ -6,7 +6,6 @@
 #![cfg_attr(windows, windows_subsystem = "windows")]
 
 mod args;
-mod autostart;
 mod bytes;
 mod click;
 mod control;

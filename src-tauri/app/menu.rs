@@ -6,8 +6,9 @@ use tauri::{
     menu::{CheckMenuItem, IsMenuItem, Menu, MenuItem, PredefinedMenuItem, Submenu},
 };
 
+use ebb_host::autostart;
+
 use crate::{
-    autostart,
     click::Click,
     display,
     picture::{Picture, Row},
@@ -49,10 +50,14 @@ impl LiveMenu {
         let autostart = autostart::is_on()
             .map(|on| CheckMenuItem::with_id(app, Click::Autostart.id(), "Start at login", true, on, None::<&str>))
             .transpose()?;
-        let open = MenuItem::with_id(app, Click::Open.id(), "Open dashboard", true, None::<&str>)?;
-        let quit = MenuItem::with_id(app, Click::Quit.id(), "Quit", true, None::<&str>)?;
+        let item = |click: Click, text: &str, keys: Option<&str>| MenuItem::with_id(app, click.id(), text, true, keys);
+        let open = item(Click::Open, "Open dashboard", None)?;
+        let connect = item(Click::Connect, "Connect a client…", None)?;
+        let settings = item(Click::Settings, "Settings…", cfg!(target_os = "macos").then_some("Cmd+,"))?;
+        let quit = item(Click::Quit, "Quit", cfg!(target_os = "macos").then_some("Cmd+Q"))?;
         let line = || PredefinedMenuItem::separator(app);
-        let menu = Menu::with_items(app, &[&status, &line()?, &accept, &line()?, &open, &line()?])?;
+        let menu =
+            Menu::with_items(app, &[&status, &line()?, &accept, &line()?, &open, &connect, &settings, &line()?])?;
         if let Some(item) = &autostart {
             menu.append(item)?;
         }
@@ -110,6 +115,7 @@ fn wanted(picture: &Picture) -> Vec<Wanted<'_>> {
         wanted.push(Wanted::Gap);
     }
     wanted.extend(picture.attention.as_deref().map(|text| Wanted::Text(Click::Attention, text)));
+    wanted.extend(picture.idle.as_deref().map(|text| Wanted::Text(Click::Idle, text)));
     wanted
 }
 

@@ -33,6 +33,8 @@ pub(crate) struct Picture {
     pub(crate) sessions: Vec<Row>,
     pub(crate) more: Option<String>,
     pub(crate) attention: Option<String>,
+    /// Ending those that nobody uses.
+    pub(crate) idle: Option<String>,
     /// None where nobody could accept.
     pub(crate) accepting: Option<bool>,
 }
@@ -56,6 +58,8 @@ impl Picture {
         shown.truncate(SHOWN);
         shown.sort_by(|a, b| b.opened_at.cmp(&a.opened_at).then_with(|| a.id.as_str().cmp(b.id.as_str())));
         let left = snapshot.leftovers.len();
+        let idle = |session: &&SessionView| matches!(session.state, SessionState::Idle | SessionState::Waiting);
+        let idle = snapshot.sessions.iter().filter(idle).count();
         let mark = match (left, live) {
             (1.., _) => Mark::Attention,
             (0, 0) => Mark::Empty,
@@ -74,6 +78,7 @@ impl Picture {
             more: (live > SHOWN).then(|| format!("{} more…", live - SHOWN)),
             attention: (left > 0)
                 .then(|| format!("{} need{} attention…", plural(left, "cleanup"), if left == 1 { "s" } else { "" })),
+            idle: (idle > 0).then(|| format!("Clean up idle sessions ({idle})…")),
             accepting: Some(snapshot.host.accepting),
         }
     }
@@ -164,6 +169,7 @@ mod tests {
         let rows: Vec<(&str, bool)> = picture.sessions.iter().map(|row| (row.title.as_str(), row.asks)).collect();
         assert_eq!(rows, [("Claude Code — webshop", true), ("Claude Code — webshop (idle 14 min)", false)]);
         assert_eq!(picture.sessions[0].holds, "0 tabs · 12 cursors · 51 MB");
+        assert_eq!(picture.idle.as_deref(), Some("Clean up idle sessions (1)…"));
         assert_eq!((picture.attention.as_deref(), picture.more), (Some("1 cleanup needs attention…"), None));
         assert_eq!(clip(&"ä".repeat(60)).chars().count(), 41);
     }

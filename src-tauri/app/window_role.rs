@@ -14,7 +14,10 @@ use ebb_host::{
     logging,
     paths::{HostLock, NotLocked, Paths},
 };
-use tauri::{AppHandle, RunEvent, State, WebviewUrl, WebviewWindow, WebviewWindowBuilder, WindowEvent, ipc::Channel};
+use tauri::{
+    AppHandle, Manager as _, RunEvent, State, WebviewUrl, WebviewWindow, WebviewWindowBuilder, WindowEvent,
+    http::Response, ipc::Channel,
+};
 use tokio::{net::UnixListener, runtime::Runtime};
 use tokio_util::task::TaskTracker;
 
@@ -51,6 +54,13 @@ pub(crate) fn run(args: WindowArgs) -> Result<ExitCode> {
 
     let app = tauri::Builder::default()
         .manage(Link::new(place.control_sock.clone()))
+        .register_asynchronous_uri_scheme_protocol("thumb", |context, request, answer| {
+            let link = Arc::clone(&context.app_handle().state::<Arc<Link>>());
+            let path = request.uri().path().to_owned();
+            let host = request.uri().host().unwrap_or_default().to_owned();
+            let tasks = link.tasks();
+            drop(tasks.spawn(async move { answer.respond(thumb(&link, &host, &path).await) }));
+        })
         .invoke_handler(tauri::generate_handler![dispatch, subscribe])
         .build(crate::context())?;
     let window = open(app.handle(), args.route.as_deref())?;
@@ -147,6 +157,29 @@ fn show(window: &WebviewWindow, route: Option<&str>) -> tauri::Result<()> {
     window.unminimize()?;
     window.show()?;
     window.set_focus()
+}
+
+/// `thumb://<session>/<tab>`: a picture of a tab, kept nowhere.
+async fn thumb(link: &Link, host: &str, path: &str) -> Response<Vec<u8>> {
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    // Where the system has no schemes of one's own, the host is another word.
+    let (session, tab) = match parts.as_slice() {
+        [tab] => (host, *tab),
+        [.., session, tab] => (*session, *tab),
+        [] => ("", ""),
+    };
+    let picture = async {
+        let tab = tab.parse().ok()?;
+        let command = Command::Thumbnail { session: session.to_owned(), tab };
+        let Ok(Reply::Thumbnail(picture)) = link.dispatch(command).await else { return None };
+        picture.bytes()
+    };
+    let answer = Response::builder().header("Cache-Control", "no-store");
+    let answer = match picture.await {
+        Some(bytes) => answer.header("Content-Type", "image/jpeg").body(bytes),
+        None => answer.status(404).body(Vec::new()),
+    };
+    answer.unwrap_or_default()
 }
 
 /// Whatever the page asks for is one of the commands, or it is refused before it gets here.

@@ -115,7 +115,7 @@ fn memory_comes_back(kept: &Kept, sessions: usize) {
         }
     }
     let held: u64 = control.snapshot().sessions.iter().map(|session| session.held.cursors).sum();
-    assert!(held > sessions as u64 * (60 << 20), "{} MB are held", held >> 20);
+    assert!(held > sessions as u64 * 59_000_000, "{held} bytes are held");
     let full = support::procs::resident(host.pid());
     if matches!(kept, Kept::Memory) {
         assert!(full > base + (400 << 20), "the results are in memory: {} MB", full >> 20);

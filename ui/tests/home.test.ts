@@ -25,11 +25,10 @@ describe('the sentence', () => {
 })
 
 describe('without a session', () => {
-  test('the snippets carry the real path', async () => {
+  test('the clients of this machine can be set up from here', async () => {
     const { screen } = await open('empty')
-    await expect.element(screen.getByText('claude mcp add --scope user ebb -- /usr/bin/ebb connect')).toBeVisible()
-    await screen.getByRole('tab', { name: 'Codex' }).click()
-    await expect.element(screen.getByText('[mcp_servers.ebb]')).toBeVisible()
+    await screen.getByRole('button', { name: 'Set up Cursor' }).click()
+    await expect.element(screen.getByRole('dialog')).toHaveTextContent('/home/mara/.cursor/mcp.json')
   })
 
   test('a missing browser is said with what to do', async () => {

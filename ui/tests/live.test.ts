@@ -25,6 +25,7 @@ class Wire implements Backend {
       this.release = () => done({ reply: 'snapshot', data: this.snapshot })
     })
   }
+  thumb = () => ''
   subscribe(onSnapshot: Wire['onSnapshot'], onEvent: Wire['onEvent'], onState: Wire['onState']) {
     Object.assign(this, { onSnapshot, onEvent, onState })
     onSnapshot(this.snapshot)

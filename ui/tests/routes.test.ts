@@ -8,16 +8,19 @@ import { open } from './support'
 const ends = (seen: { command: string }[]) => seen.filter(({ command }) => /end_session|quit/.test(command))
 
 test('an address is read into its parts', () => {
-  expect(parse('')).toEqual({ screen: 'home', quit: false })
-  expect(parse('#/')).toEqual({ screen: 'home', quit: false })
-  expect(parse('#/quit')).toEqual({ screen: 'home', quit: true })
+  expect(parse('')).toEqual({ screen: 'home', quit: false, idle: false })
+  expect(parse('#/')).toEqual({ screen: 'home', quit: false, idle: false })
+  expect(parse('#/quit')).toEqual({ screen: 'home', quit: true, idle: false })
   expect(parse('#/sessions/ses_a')).toEqual({ screen: 'session', id: 'ses_a', end: false })
   expect(parse('#/sessions/ses_a?end')).toEqual({ screen: 'session', id: 'ses_a', end: true })
   expect(parse('#/sessions/a%3Fend')).toEqual({ screen: 'session', id: 'a?end', end: false })
   expect(parse('#/history/rep_a')).toEqual({ screen: 'history', report: 'rep_a' })
-  expect(parse('#/%E0%A4%A')).toEqual({ screen: 'home', quit: false })
+  expect(parse('#/%E0%A4%A')).toEqual({ screen: 'home', quit: false, idle: false })
   expect(parse('#/history?outcome=clean')).toEqual({ screen: 'history', report: null })
-  expect(parse('#/nowhere')).toEqual({ screen: 'home', quit: false })
+  expect(parse('#/?idle')).toEqual({ screen: 'home', quit: false, idle: true })
+  expect(parse('#/connect')).toEqual({ screen: 'connect' })
+  expect(parse('#/settings?x=1')).toEqual({ screen: 'settings' })
+  expect(parse('#/nowhere')).toEqual({ screen: 'home', quit: false, idle: false })
 })
 
 describe('#/quit', () => {

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { client, session, tab } from '$lib/backend/fake-data'
 import { arrange, sorted } from '$lib/state/rows'
-import { snippets } from '$lib/text/connect'
+import { byHand } from '$lib/text/connect'
 import { bytes, duration, millis } from '$lib/text/format'
 import { clean, hostOf, initial } from '$lib/text/hostile'
 import { headline, stripText } from '$lib/text/words'
@@ -41,9 +41,9 @@ describe('rows', () => {
 
 describe('words', () => {
   test.each([
-    [0, '0 MB'],
+    [0, '0 B'],
     [512, '512 B'],
-    [96_000, '96 kB'],
+    [96_000, '96 KB'],
     [184_000_000, '184 MB'],
     [63_100_000, '63.1 MB'],
     [999_600_000, '1 GB'],
@@ -96,10 +96,8 @@ describe('hostile text', () => {
   })
   test('a path with spaces and quotes survives every snippet', () => {
     const path = "/opt/my 'apps'/ebb"
-    const [claude, cursor, vscode, codex] = snippets(path).map(({ text }) => text)
-    expect(claude).toBe(`claude mcp add --scope user ebb -- '/opt/my '\\''apps'\\''/ebb' connect`)
-    expect(JSON.parse(cursor ?? '').mcpServers.ebb).toEqual({ command: path, args: ['connect'] })
-    expect(JSON.parse(vscode ?? '').servers.ebb.command).toBe(path)
-    expect(codex).toContain(`command = "${path}"`)
+    const [command, json] = byHand(path).map(({ text }) => text)
+    expect(command).toBe(`'/opt/my '\\''apps'\\''/ebb' connect`)
+    expect(JSON.parse(json ?? '').mcpServers.ebb).toEqual({ command: path, args: ['connect'] })
   })
 })

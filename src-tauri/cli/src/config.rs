@@ -118,7 +118,8 @@ fn changed(args: &Args, key: &str) {
     if args.json {
         out::json(&json!({ "changed": key }));
     } else {
-        out::line(&format!("{key} takes effect at the next start of Ebb"));
+        let live = config::find(key).is_some_and(config::Key::is_live);
+        out::line(&format!("{key} takes effect {}", if live { "at once" } else { "at the next start of Ebb" }));
     }
 }
 

@@ -69,7 +69,7 @@ impl Args {
             project: self.project.clone(),
             since: self.since,
             until: self.until,
-            freed: self.freed.map(|megabytes| megabytes.saturating_mul(1024 * 1024)),
+            freed: self.freed.map(|megabytes| megabytes.saturating_mul(1_000_000)),
             text: self.text.clone(),
         }
     }

@@ -1,5 +1,6 @@
 //! `ebb` on the command line. Each command is a file of its own; none knows a tool of MCP.
 
+mod clients;
 mod config;
 mod connect;
 mod control;
@@ -49,6 +50,8 @@ enum Command {
     Cursors(cursors::Args),
     /// List past cleanups, newest first.
     History(history::Args),
+    /// Show which MCP clients know Ebb, and set one up.
+    Clients(clients::Args),
     /// Show, check and change the settings.
     Config(config::Args),
     /// Check everything that Ebb needs on this machine.
@@ -75,6 +78,7 @@ fn main() -> ExitCode {
         Command::End(args) => end::run(&args),
         Command::Cursors(args) => cursors::run(&args),
         Command::History(args) => history::run(&args),
+        Command::Clients(args) => clients::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Completions(args) => shell::completions(&args),

@@ -108,6 +108,7 @@ async fn serve(args: Args) -> Result<()> {
     let options = HostOptions {
         paths,
         settings: settings(&args, loaded.settings)?,
+        config_file: Some(config_file),
         config_problem,
         http,
         dashboard,
@@ -151,7 +152,7 @@ fn settings(args: &Args, mut settings: Settings) -> Result<Settings> {
     }
     settings.browser.no_sandbox |= args.no_sandbox;
     if let Some(megabytes) = args.max_session_memory {
-        settings.browser.max_session_bytes = megabytes.saturating_mul(1024 * 1024);
+        settings.browser.max_session_bytes = megabytes.saturating_mul(1_000_000);
     }
     if let Some(seconds) = args.stream_lost_timeout {
         settings.sessions.stream_lost_timeout = Duration::from_secs(seconds);

@@ -39,20 +39,9 @@ pub(crate) fn columns<const N: usize>(head: [&str; N], rows: &[[String; N]], wid
     [&head].into_iter().chain(rows).map(line).collect()
 }
 
-/// `1.4 GB`, `612 MB`, `96 KB`, `0 B`: what a person remembers of a size.
+/// `1.4 GB`, `612 MB`, `96 KB`: what a person remembers of a size.
 pub(crate) fn bytes(bytes: u64) -> String {
-    const UNITS: [&str; 4] = ["KB", "MB", "GB", "TB"];
-    if bytes < 1024 {
-        return format!("{bytes} B");
-    }
-    let mut value = bytes as f64 / 1024.0;
-    let mut unit = 0;
-    while value >= 999.5 && unit + 1 < UNITS.len() {
-        value /= 1024.0;
-        unit += 1;
-    }
-    let digits = usize::from(unit > 0 && value < 9.95);
-    format!("{value:.digits$} {}", UNITS.get(unit).copied().unwrap_or_default())
+    ebb_core::text::size(bytes)
 }
 
 /// `12 s`, `3 min`, `2 h`, `5 days`.
@@ -83,11 +72,6 @@ mod tests {
 
     #[test]
     fn sizes_and_times_are_short() {
-        assert_eq!(bytes(0), "0 B");
-        assert_eq!(bytes(96 * 1024), "96 KB");
-        assert_eq!(bytes(1_500_000), "1.4 MB");
-        assert_eq!(bytes(612 * 1024 * 1024), "612 MB");
-        assert_eq!(bytes(1_048_575), "1.0 MB");
         assert_eq!(seconds(59), "59 s");
         assert_eq!(seconds(7_200), "2 h");
         assert_eq!(seconds(400_000), "4 days");

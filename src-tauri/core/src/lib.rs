@@ -15,6 +15,7 @@ pub mod ids;
 pub mod ports;
 pub mod sessions;
 pub mod settings;
+pub mod text;
 pub mod view;
 
 pub use error::{Code, Error, Result};

@@ -21,6 +21,40 @@ pub struct Settings {
     pub history: HistorySettings,
     /// What is written to the log: `error`, `warn`, `info`, `debug` or `trace`.
     pub log_level: String,
+    /// What the desktop is told.
+    pub notifications: NotificationSettings,
+    /// How the dashboard looks.
+    pub window: WindowSettings,
+}
+
+/// What the desktop is told. Read anew whenever something happens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotificationSettings {
+    /// Cleanups with problems, and what could not be cleaned up.
+    pub problems: bool,
+    /// The browser crashed or does not respond; Ebb cannot listen.
+    pub browser: bool,
+    /// Sessions hold more than `memory_bytes`.
+    pub memory: bool,
+    /// Bytes of all sessions.
+    pub memory_bytes: u64,
+    /// A session ended because nobody used it.
+    pub idle: bool,
+    /// A client came or left.
+    pub clients: bool,
+}
+
+/// How the dashboard looks. Read anew whenever it changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WindowSettings {
+    /// `system`, `light` or `dark`.
+    pub theme: String,
+    /// No pictures, titles and whole addresses of pages.
+    pub hide_pages: bool,
+    /// Shortcuts of one letter.
+    pub single_keys: bool,
+    /// Ask before Ebb is quit with open sessions.
+    pub ask_before_quit: bool,
 }
 
 /// Lifetimes and limits of sessions and clients.
@@ -205,7 +239,8 @@ pub struct CallSettings {
 impl Default for Settings {
     fn default() -> Self {
         let minutes = |n: u64| Duration::from_mins(n);
-        let mib = |n: u64| n * 1024 * 1024;
+        // As people are shown sizes: 1 MB is 1,000,000 bytes.
+        let mb = |n: u64| n * 1_000_000;
         Self {
             sessions: SessionSettings {
                 idle_timeout: minutes(30),
@@ -228,18 +263,18 @@ impl Default for Settings {
                 max_age: minutes(120),
                 tombstone: minutes(120),
                 max_per_session: 256,
-                max_session_bytes: mib(64),
-                max_total_bytes: mib(512),
+                max_session_bytes: mb(64),
+                max_total_bytes: mb(512),
                 page_tokens: 8_000,
             },
             devtools: DevtoolsSettings {
                 max_console: 2_000,
                 max_network: 2_000,
-                max_session_bytes: mib(32),
+                max_session_bytes: mb(32),
                 max_message_chars: 10_000,
             },
             // What one page's script can hold at all; more is many heavy pages, or one that runs away.
-            browser: BrowserSettings { max_session_bytes: mib(4 * 1024), ..BrowserSettings::default() },
+            browser: BrowserSettings { max_session_bytes: mb(4_000), ..BrowserSettings::default() },
             cleanup: CleanupSettings {
                 devtools: Duration::from_millis(300),
                 cursors: Duration::from_millis(700),
@@ -256,6 +291,20 @@ impl Default for Settings {
             },
             history: HistorySettings { days: 30, reports: 10_000 },
             log_level: "info".to_owned(),
+            notifications: NotificationSettings {
+                problems: true,
+                browser: true,
+                memory: true,
+                memory_bytes: mb(2_000),
+                idle: false,
+                clients: false,
+            },
+            window: WindowSettings {
+                theme: "system".to_owned(),
+                hide_pages: false,
+                single_keys: true,
+                ask_before_quit: true,
+            },
         }
     }
 }

@@ -21,6 +21,7 @@ mod tests;
 pub use dispatch::{Control, ControlParts, HostInfo};
 pub use feed::Events;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ebb_core::{
     Error,
     cleanup::{AskedBy, CleanupReport, Leftover},
@@ -30,6 +31,11 @@ use ebb_core::{
 };
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
+
+use crate::{
+    clients::{Act, PlanView, SetupView},
+    config::SettingsView,
+};
 
 /// The version of the lines; a caller of another version is told to restart.
 pub const VERSION: u32 = 1;
@@ -117,6 +123,57 @@ pub enum Command {
         /// `memory`, `sqlite`, or the URL of a Redis.
         store: StoreText,
     },
+    /// Every client program that is known, and how it is set up.
+    Setups,
+    /// What a change of a client's file would be. Nothing is written.
+    PlanSetup {
+        /// Its id, such as `cursor`.
+        client: String,
+        /// Put Ebb in, or take it out.
+        act: Act,
+    },
+    /// Makes the change that was shown, after a backup; answers with all clients.
+    ChangeSetup {
+        /// Its id, such as `cursor`.
+        client: String,
+        /// Put Ebb in, or take it out.
+        act: Act,
+        /// The mark of the plan: a file that changed since is refused.
+        mark: String,
+    },
+    /// Puts a client's file back as it was before the last change; answers with all clients.
+    UndoSetup {
+        /// Its id, such as `cursor`.
+        client: String,
+    },
+    /// The settings file with every setting.
+    Settings,
+    /// Writes one setting into the file; answers with all of them.
+    Set {
+        /// Such as `sessions.idle_minutes`.
+        key: String,
+        /// As plain text; the default holds again when left out.
+        #[serde(default)]
+        #[cfg_attr(feature = "typescript", ts(optional))]
+        value: Option<SecretText>,
+    },
+    /// Takes every setting out of the file; answers with all of them.
+    ResetSettings {
+        /// How many are changed, as they were shown: another number is refused.
+        changed: u32,
+    },
+    /// Starts Ebb at login, or not; answers with the settings.
+    StartAtLogin {
+        /// Whether to.
+        on: bool,
+    },
+    /// A small picture of a tab.
+    Thumbnail {
+        /// A whole id, a unique prefix of four or more characters, or a name.
+        session: String,
+        /// The tab's number.
+        tab: u32,
+    },
     /// Ends every session and stops the host.
     Quit {
         /// Who asks.
@@ -136,6 +193,40 @@ impl std::fmt::Debug for StoreText {
             Ok(choice) => f.write_str(&choice.shown()),
             Err(_) => f.write_str("no store"),
         }
+    }
+}
+
+/// A setting as somebody wrote it. It may be a URL with a password: its `Debug` shows nothing.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(transparent)]
+pub struct SecretText(pub String);
+
+impl std::fmt::Debug for SecretText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("(a value)")
+    }
+}
+
+/// A picture of a tab. Its `Debug` shows no picture.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct Thumbnail {
+    /// A JPEG, as base64.
+    pub jpeg: String,
+}
+
+impl Thumbnail {
+    /// The JPEG; none where it is none.
+    #[must_use]
+    pub fn bytes(&self) -> Option<Vec<u8>> {
+        STANDARD.decode(&self.jpeg).ok()
+    }
+}
+
+impl std::fmt::Debug for Thumbnail {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "a picture of {} characters", self.jpeg.len())
     }
 }
 
@@ -211,7 +302,7 @@ pub struct HistoryTotals {
 pub struct CursorList {
     /// Where they are kept: `memory`, `sqlite`, `redis`.
     pub store: String,
-    /// The first thousand, by session and age.
+    /// The first ten thousand, by session and age.
     pub cursors: Vec<CursorView>,
     /// How many there are.
     pub count: u32,
@@ -237,6 +328,14 @@ pub enum Reply {
     History(Box<HistoryPage>),
     /// To `memory_history`.
     Memory(MemoryHistory),
+    /// To `setups`, `change_setup` and `undo_setup`.
+    Setups(Vec<SetupView>),
+    /// To `plan_setup`.
+    Plan(Box<PlanView>),
+    /// To `settings`, `set`, `reset_settings` and `start_at_login`.
+    Settings(Box<SettingsView>),
+    /// To `thumbnail`.
+    Thumbnail(Thumbnail),
     /// To everything else: how many things it touched.
     Done(u32),
 }

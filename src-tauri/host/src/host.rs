@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use ebb_core::{
     Code, Error, Result,
     cleanup::AskedBy,
@@ -25,7 +26,7 @@ use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    browser::{Browsers, Sampler},
+    browser::{Browsers, Sampler, Thumbs},
     control::{
         Control, ControlParts, HostInfo,
         memory::{MemorySampler, Sample},
@@ -33,8 +34,9 @@ use crate::{
     },
     cursors::{self, Backend, Place, give_back},
     dashboard::Dashboard,
+    desk::Desk,
     history::History,
-    paths::{Endpoint, HostLock, PathOptions, Paths},
+    paths::{Endpoint, Environment, HostLock, PathOptions, Paths},
     run::{self, Guardian, RunDirs},
     tools::call::ToolHost,
     transport::{
@@ -57,6 +59,8 @@ pub struct HostOptions {
     pub paths: PathOptions,
     /// Limits, lifetimes, the browser.
     pub settings: Settings,
+    /// The settings file, where it is not the usual one.
+    pub config_file: Option<PathBuf>,
     /// What is wrong with the settings file, in words.
     pub config_problem: Option<String>,
     /// Where MCP is served over HTTP as well, on this machine only (port 0: a free one); none for nowhere.
@@ -119,7 +123,8 @@ impl Host {
         options: HostOptions,
         serve: impl Fn(Address, &Arc<ToolHost>, Arc<Revivals>) -> Result<HttpServer> + Send,
     ) -> Result<Self> {
-        let HostOptions { paths, settings, config_problem, http, dashboard, stop_when_idle, show_window } = options;
+        let HostOptions { paths, settings, config_file, config_problem, http, dashboard, stop_when_idle, show_window } =
+            options;
         let paths = Paths::resolve(&paths)?;
         paths.prepare()?;
         let lock = HostLock::acquire(&paths.lock)?;
@@ -165,7 +170,10 @@ impl Host {
         let cursors = Arc::new(Cursors::new(store, settings.cursors.clone(), clock));
 
         let parts = (&manager, &browsers, &backend, &history, &guardian);
-        let info = Info::new(&paths, parts, recovered.len() as u32, config_problem, show_window);
+        let config_file = config_file.as_ref().unwrap_or(&paths.config_file);
+        let desk =
+            Desk::new(&Environment::current(), &paths.data_dir, &ebb_executable(), config_file, settings.clone());
+        let info = Info::new(&paths, parts, desk, recovered.len() as u32, config_problem, show_window);
         let control = Control::new(ControlParts {
             manager: manager.clone(),
             history: Arc::clone(&history),
@@ -363,6 +371,8 @@ struct Info {
     guardian: Arc<Guardian>,
     sampler: Arc<Sampler>,
     memory: MemorySampler,
+    desk: Arc<Desk>,
+    thumbs: Arc<Thumbs>,
     quit: watch::Sender<Option<AskedBy>>,
     stopping: OnceLock<()>,
     show_window: Mutex<Option<ShowWindow>>,
@@ -372,6 +382,7 @@ impl Info {
     fn new(
         paths: &Paths,
         parts: (&SessionManager, &Arc<Browsers>, &Arc<Backend>, &Arc<History>, &Arc<Guardian>),
+        desk: Desk,
         recovered: u32,
         config_problem: Option<String>,
         show_window: Option<ShowWindow>,
@@ -406,6 +417,8 @@ impl Info {
             guardian: Arc::clone(guardian),
             sampler: Sampler::new(Arc::clone(browsers)),
             memory: MemorySampler::default(),
+            desk: Arc::new(desk),
+            thumbs: Thumbs::new(Arc::clone(browsers)),
             quit: watch::Sender::new(None),
             stopping: OnceLock::new(),
             show_window: Mutex::new(show_window),
@@ -459,6 +472,14 @@ impl HostInfo for Info {
         self.sampler.recent().boxed()
     }
 
+    fn desk(&self) -> Arc<Desk> {
+        Arc::clone(&self.desk)
+    }
+
+    fn thumbnail(&self, session: SessionId, tab: u32) -> BoxFuture<'_, Result<Bytes>> {
+        Box::pin(async move { self.thumbs.of(&session, tab).await })
+    }
+
     fn test_store(&self, store: StoreChoice) -> BoxFuture<'static, Result<()>> {
         let run_dir = self.run_dir.clone();
         Box::pin(async move { cursors::test(&store, run_dir).await })
@@ -466,7 +487,8 @@ impl HostInfo for Info {
 }
 
 /// The command-line program that clients are pointed at: this one, or the one beside it.
-pub(crate) fn ebb_executable() -> PathBuf {
+#[must_use]
+pub fn ebb_executable() -> PathBuf {
     let name = format!("ebb{}", std::env::consts::EXE_SUFFIX);
     let this = std::env::current_exe().unwrap_or_default();
     if this.file_name().is_some_and(|file| file == name.as_str()) {

@@ -3,11 +3,14 @@
 //! [`Host::start`] composes everything and [`Host::stop`] takes it apart in order.
 #![warn(missing_docs)]
 
+pub mod autostart;
 pub mod browser;
+pub mod clients;
 pub mod config;
 pub mod control;
 pub mod cursors;
 pub mod dashboard;
+pub mod desk;
 pub mod history;
 pub mod logging;
 pub mod options;
@@ -28,7 +31,7 @@ mod standalone;
 mod tools;
 
 #[cfg(unix)]
-pub use host::{Host, HostOptions, ShowWindow};
+pub use host::{Host, HostOptions, ShowWindow, ebb_executable};
 #[cfg(unix)]
 pub use standalone::Standalone;
 pub use tools::docs::{core_tools, tools_page};

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+pub(super) use crate::text::size;
+
 /// `1,431`.
 pub(super) fn thousands(n: u64) -> String {
     let digits = n.to_string();
@@ -13,27 +15,6 @@ pub(super) fn thousands(n: u64) -> String {
         out.push(digit);
     }
     out
-}
-
-/// `96 KB`: 1,024 bytes a step, one decimal below 10 from MB on.
-pub(super) fn size(bytes: u64) -> String {
-    const KB: u64 = 1_024;
-    const MB: u64 = KB * KB;
-    const GB: u64 = MB * KB;
-    let scaled = |unit: u64, name: &str| {
-        let tenths = (bytes * 10 + unit / 2) / unit;
-        if tenths < 100 && !tenths.is_multiple_of(10) {
-            format!("{}.{} {name}", tenths / 10, tenths % 10)
-        } else {
-            format!("{} {name}", thousands((bytes + unit / 2) / unit))
-        }
-    };
-    match bytes {
-        0..KB => format!("{bytes} B"),
-        KB..MB => format!("{} KB", thousands((bytes + KB / 2) / KB)),
-        MB..GB => scaled(MB, "MB"),
-        GB.. => scaled(GB, "GB"),
-    }
 }
 
 /// `14 min`: whole units, rounded down, the largest that fits up to minutes; even hours as `2 h`.
@@ -70,22 +51,6 @@ mod tests {
     fn numbers_have_separators() {
         for (n, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567"), (96_000, "96,000")] {
             assert_eq!(thousands(n), text);
-        }
-    }
-
-    #[test]
-    fn sizes_are_short() {
-        for (n, text) in [
-            (0, "0 B"),
-            (1_023, "1023 B"),
-            (98_304, "96 KB"),
-            (1_048_575, "1,024 KB"),
-            (1_572_864, "1.5 MB"),
-            (67_108_864, "64 MB"),
-            (10_485_760, "10 MB"),
-            (3_221_225_472, "3 GB"),
-        ] {
-            assert_eq!(size(n), text);
         }
     }
 

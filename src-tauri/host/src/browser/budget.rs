@@ -79,8 +79,8 @@ fn end(heaviest: &Arc<Tab>, tabs: &[Arc<Tab>], held: u64, limit: u64) {
     );
     let why = format!(
         "page ended: the pages of this session held {}, the limit is {} (browser.max_session_mb)",
-        megabytes(held),
-        megabytes(limit)
+        ebb_core::text::size(held),
+        ebb_core::text::size(limit)
     );
     for tab in tabs.iter().filter(|tab| keys_of(tab).contains(&main)) {
         // Said before it happens: a call that runs there ends with the crash, and asks why.
@@ -89,8 +89,4 @@ fn end(heaviest: &Arc<Tab>, tabs: &[Arc<Tab>], held: u64, limit: u64) {
     for key in own.iter().filter(|key| **key == main || !elsewhere.contains(key)) {
         processes::kill(key.pid);
     }
-}
-
-fn megabytes(bytes: u64) -> String {
-    format!("{} MB", bytes / 1024 / 1024)
 }

@@ -20,6 +20,31 @@ pub fn set(path: &Path, name: &str, text: &str) -> Result<()> {
     change(path, name, Some(value))
 }
 
+/// Writes the plain `text` of a form as the value of `name`; an empty one takes it out of the file where nothing
+/// can be set.
+///
+/// # Errors
+/// As [`set`].
+pub fn set_plain(path: &Path, name: &str, text: &str) -> Result<()> {
+    let key = keys::find(name).ok_or_else(|| unknown(name))?;
+    let Some(value) = key.value_of(text) else { return unset(path, name) };
+    key.set(&mut Settings::default(), &value)
+        .map_err(|message| Error::new(Code::InvalidArguments, format!("{name}: {message}")))?;
+    change(path, name, Some(value))
+}
+
+/// Takes every setting that Ebb knows out of the file; comments and what Ebb does not know stay.
+///
+/// # Errors
+/// As [`set`].
+pub fn reset(path: &Path) -> Result<u32> {
+    let set = super::load(path).set;
+    for name in &set {
+        change(path, name, None)?;
+    }
+    Ok(set.len() as u32)
+}
+
 /// Takes `name` out of the file, so that its default holds. One that is not there is no error.
 ///
 /// # Errors

@@ -5,6 +5,8 @@ use std::{ops::RangeInclusive, path::PathBuf, time::Duration};
 use ebb_core::settings::{Settings, StoreChoice};
 use toml_edit::{Array, Value};
 
+use super::view::SettingKind;
+
 /// One setting.
 pub struct Key {
     /// `section.name`; the unit stands at its end where there is one.
@@ -26,6 +28,7 @@ enum Field {
     Words(fn(&mut Settings) -> &mut Vec<String>),
     Store,
     Level,
+    Theme,
 }
 
 #[derive(Clone, Copy)]
@@ -53,11 +56,13 @@ impl Unit {
     }
 }
 
-const MB: u64 = 1024 * 1024;
+/// As sizes are shown everywhere: 1 MB is 1,000,000 bytes.
+const MB: u64 = 1_000_000;
+const THEMES: [&str; 3] = ["system", "light", "dark"];
 const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
 
 /// Everything that can be set, in the order of the documentation.
-pub static KEYS: [Key; 34] = [
+pub static KEYS: [Key; 44] = [
     Key {
         name: "sessions.idle_minutes",
         about: "Without a call for this long a session ends whose client's process is not known. 0: never.",
@@ -228,6 +233,52 @@ pub static KEYS: [Key; 34] = [
         about: "What is written to the log: error, warn, info, debug or trace. RUST_LOG wins over it.",
         field: Field::Level,
     },
+    Key {
+        name: "notifications.problems",
+        about: "Tell when a cleanup had problems, or something could not be cleaned up.",
+        field: Field::Switch(|s| &mut s.notifications.problems),
+    },
+    Key {
+        name: "notifications.browser",
+        about: "Tell when the browser crashed or does not respond, or Ebb cannot listen.",
+        field: Field::Switch(|s| &mut s.notifications.browser),
+    },
+    Key {
+        name: "notifications.memory",
+        about: "Tell when sessions hold more than memory_mb; once, until they hold less than 80 % of it.",
+        field: Field::Switch(|s| &mut s.notifications.memory),
+    },
+    Key {
+        name: "notifications.memory_mb",
+        about: "Megabytes of all sessions from which that is told.",
+        field: Field::Megabytes(|s| &mut s.notifications.memory_bytes, 100..=1_048_576),
+    },
+    Key {
+        name: "notifications.idle",
+        about: "Tell when a session ended because nobody used it.",
+        field: Field::Switch(|s| &mut s.notifications.idle),
+    },
+    Key {
+        name: "notifications.clients",
+        about: "Tell when a client connects or leaves.",
+        field: Field::Switch(|s| &mut s.notifications.clients),
+    },
+    Key { name: "window.theme", about: "Colours of the dashboard: system, light or dark.", field: Field::Theme },
+    Key {
+        name: "window.hide_pages",
+        about: "Show no pictures, titles and whole addresses of pages in the dashboard, for sharing a screen.",
+        field: Field::Switch(|s| &mut s.window.hide_pages),
+    },
+    Key {
+        name: "window.single_keys",
+        about: "Shortcuts of one letter, such as / for the filter.",
+        field: Field::Switch(|s| &mut s.window.single_keys),
+    },
+    Key {
+        name: "window.ask_before_quit",
+        about: "Ask before Ebb is quit while sessions are open.",
+        field: Field::Switch(|s| &mut s.window.ask_before_quit),
+    },
 ];
 
 /// The key with this name.
@@ -253,7 +304,82 @@ impl Key {
             Field::Words(of) => Value::from(of(&mut settings).iter().collect::<Array>()).to_string(),
             Field::Store => quoted(&settings.cursors.store.shown()),
             Field::Level => quoted(&settings.log_level),
+            Field::Theme => quoted(&settings.window.theme),
         })
+    }
+
+    /// The same as plain text, one word a line; empty where nothing is set.
+    #[must_use]
+    pub fn plain(&self, settings: &Settings) -> String {
+        let mut settings = settings.clone();
+        match &self.field {
+            Field::Path(of) => of(&mut settings).as_deref().map(|path| path.display().to_string()).unwrap_or_default(),
+            Field::Address(of) => of(&mut settings).as_deref().map(without_password).unwrap_or_default(),
+            Field::Words(of) => of(&mut settings).join("\n"),
+            Field::Store => settings.cursors.store.shown(),
+            Field::Level => settings.log_level,
+            Field::Theme => settings.window.theme,
+            _ => self.shown(&settings).unwrap_or_default(),
+        }
+    }
+
+    /// What a plain text stands for; none where it says that nothing is set.
+    #[must_use]
+    pub fn value_of(&self, text: &str) -> Option<Value> {
+        match &self.field {
+            Field::Words(_) => {
+                let words: Array = text.lines().map(str::trim).filter(|word| !word.is_empty()).collect();
+                (!words.is_empty()).then(|| words.into())
+            }
+            Field::Path(_) | Field::Address(_) | Field::Store | Field::Level | Field::Theme => {
+                let text = text.trim();
+                (!text.is_empty()).then(|| text.into())
+            }
+            Field::Switch(_) => Some(text.trim().parse::<bool>().map_or_else(|_| text.into(), Value::from)),
+            _ => Some(text.trim().parse::<i64>().map_or_else(|_| text.into(), Value::from)),
+        }
+    }
+
+    /// Whether both say the same, what is not shown included.
+    #[must_use]
+    pub fn same(&self, one: &Settings, other: &Settings) -> bool {
+        let (mut one, mut other) = (one.clone(), other.clone());
+        match &self.field {
+            Field::Store => one.cursors.store == other.cursors.store,
+            Field::Address(of) => of(&mut one) == of(&mut other),
+            _ => self.plain(&one) == self.plain(&other),
+        }
+    }
+
+    /// Whether a change is seen at once, and not only after a restart.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        ["notifications.", "window."].iter().any(|section| self.name.starts_with(section))
+    }
+
+    /// What it may be, for a form.
+    #[must_use]
+    pub fn kind(&self) -> SettingKind {
+        let number = |range: &RangeInclusive<u64>, unit: &str| SettingKind::Number {
+            min: *range.start(),
+            max: *range.end(),
+            unit: unit.to_owned(),
+        };
+        let choices = |all: &[&str]| SettingKind::Choice { choices: all.iter().map(|&one| one.to_owned()).collect() };
+        match &self.field {
+            Field::Time(_, Unit::Milliseconds, range) => number(range, "ms"),
+            Field::Time(_, Unit::Seconds, range) => number(range, "s"),
+            Field::Time(_, Unit::Minutes, range) => number(range, "min"),
+            Field::Megabytes(_, range) => number(range, "MB"),
+            Field::Count(_, range) => number(range, ""),
+            Field::Number(_, range) => number(range, if self.name.ends_with("days") { "days" } else { "" }),
+            Field::Switch(_) => SettingKind::Switch,
+            Field::Path(_) | Field::Address(_) => SettingKind::Text,
+            Field::Words(_) => SettingKind::Words,
+            Field::Store => SettingKind::Store,
+            Field::Level => choices(&LEVELS),
+            Field::Theme => choices(&THEMES),
+        }
     }
 
     /// What it may be, in words.
@@ -271,6 +397,7 @@ impl Key {
             Field::Words(_) => "a list of texts, such as [\"--lang=de\"]".to_owned(),
             Field::Store => "\"memory\", \"sqlite\" or a URL such as \"redis://127.0.0.1:6379/0\"".to_owned(),
             Field::Level => LEVELS.map(|level| format!("\"{level}\"")).join(", "),
+            Field::Theme => THEMES.map(|theme| format!("\"{theme}\"")).join(", "),
         }
     }
 
@@ -309,6 +436,10 @@ impl Key {
             Field::Level => {
                 let level = text()?;
                 settings.log_level = LEVELS.contains(&level).then(|| level.to_owned()).ok_or_else(wrong)?;
+            }
+            Field::Theme => {
+                let theme = text()?;
+                settings.window.theme = THEMES.contains(&theme).then(|| theme.to_owned()).ok_or_else(wrong)?;
             }
         }
         Ok(())

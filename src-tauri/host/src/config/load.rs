@@ -155,7 +155,7 @@ mod tests {
         assert_eq!(loaded.problems, []);
         assert_eq!(loaded.settings.sessions.idle_timeout, Duration::from_mins(5));
         assert_eq!(loaded.settings.cursors.store, StoreChoice::Sqlite);
-        assert_eq!(loaded.settings.cursors.max_session_bytes, 8 * 1024 * 1024);
+        assert_eq!(loaded.settings.cursors.max_session_bytes, 8_000_000);
         assert_eq!(
             (loaded.settings.browser.headed, loaded.settings.browser.extra_args),
             (true, vec!["--lang=de".to_owned()])
@@ -231,8 +231,9 @@ mod tests {
     #[test]
     fn the_documentation_is_that_of_the_table() {
         let mut text = String::from(
-            "# Settings\n\nOne file, `~/.config/ebb/config.toml` (`ebb config path` prints it). Every setting takes effect at the \
-             next start of Ebb. `ebb config set KEY VALUE` checks a value and writes it; comments stay.\n",
+            "# Settings\n\nOne file, `~/.config/ebb/config.toml` (`ebb config path` prints it). Settings take effect at the \
+             next start of Ebb; those of `[notifications]` and `[window]` at once. The dashboard shows and changes the same \
+             file. 1 MB is 1,000,000 bytes. `ebb config set KEY VALUE` checks a value and writes it; comments stay.\n",
         );
         let defaults = Settings::default();
         let mut section = "";

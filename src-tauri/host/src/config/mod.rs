@@ -8,7 +8,10 @@ mod edit;
 mod keys;
 mod load;
 mod read;
+mod view;
 
-pub use edit::{set, unset};
+pub use edit::{reset, set, set_plain, unset};
 pub use keys::{KEYS, Key, find};
 pub use load::{Loaded, Problem, load, near, parse};
+pub(crate) use read::text_of;
+pub use view::{SettingKind, SettingProblem, SettingView, SettingsView, view};

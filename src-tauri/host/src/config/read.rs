@@ -15,6 +15,14 @@ pub(super) const MAX_FILE: u64 = 1024 * 1024;
 /// # Errors
 /// Why it cannot be read, in words.
 pub(super) fn text(path: &Path) -> Result<String, String> {
+    text_of(path, MAX_FILE)
+}
+
+/// The same of a file that may have `max` bytes.
+///
+/// # Errors
+/// Those of [`text`].
+pub(crate) fn text_of(path: &Path, max: u64) -> Result<String, String> {
     let unreadable = |error: std::io::Error| format!("it cannot be read ({error})");
     let mut options = OpenOptions::new();
     options.read(true);
@@ -30,9 +38,9 @@ pub(super) fn text(path: &Path) -> Result<String, String> {
         return Err("it cannot be read (it is not a regular file)".to_owned());
     }
     let mut bytes = Vec::new();
-    file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() as u64 > MAX_FILE {
-        return Err("it is larger than 1 MB".to_owned());
+    file.take(max + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > max {
+        return Err(format!("it is larger than {} MB", max / (1024 * 1024)));
     }
     String::from_utf8(bytes).map_err(|_| "it is no text in UTF-8".to_owned())
 }

@@ -2,6 +2,8 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
 use ebb_core::{
     Code, Error, Result,
     cleanup::{AskedBy, CleanupReport, Reason},
@@ -20,10 +22,10 @@ use tokio_util::{
 };
 
 use super::{
-    Command, CursorList, Reply, UiEvent,
+    Command, CursorList, Reply, Thumbnail, UiEvent,
     feed::{Events, Feed, Scene},
 };
-use crate::history::History;
+use crate::{desk::Desk, history::History};
 
 /// A removal is over in less than 5 s; this is for a host that can hardly run.
 const END: Duration = Duration::from_secs(20);
@@ -31,8 +33,10 @@ const END: Duration = Duration::from_secs(20);
 const RETRY: Duration = Duration::from_mins(1);
 /// Closing cursors; a store has deadlines of its own.
 const CLOSE: Duration = Duration::from_secs(10);
+/// Looking into a user's files and changing them; a home on a network may be slow.
+const DESK: Duration = Duration::from_secs(10);
 /// Cursors of one answer.
-const MAX_CURSORS: usize = 1_000;
+const MAX_CURSORS: usize = 10_000;
 /// Cleanups in a snapshot.
 const RECENT: usize = 20;
 /// Characters of a session, a report or a route that are looked at.
@@ -62,6 +66,12 @@ pub trait HostInfo: Send + Sync {
     fn measured(&self) -> BoxFuture<'_, ()> {
         futures::future::ready(()).boxed()
     }
+
+    /// The user's files that the dashboard may change.
+    fn desk(&self) -> Arc<Desk>;
+
+    /// A small picture of a tab, as JPEG, within a deadline of its own.
+    fn thumbnail(&self, session: SessionId, tab: u32) -> BoxFuture<'_, Result<Bytes>>;
 
     /// Tries a cursor store, within a deadline of its own.
     fn test_store(&self, store: StoreChoice) -> BoxFuture<'static, Result<()>>;
@@ -188,6 +198,26 @@ impl Control {
                 host.test_store(store.0.parse()?).await?;
                 Ok(Reply::Done(1))
             }
+            Command::Setups => self.setups(|_| Ok(())).await,
+            Command::PlanSetup { client, act } => {
+                let plan = self.at_desk(move |desk| desk.plan(&client, act)).await?;
+                Ok(Reply::Plan(Box::new(plan)))
+            }
+            Command::ChangeSetup { client, act, mark } => {
+                tracing::info!(client, ?act, "changing the file of a client");
+                self.setups(move |desk| desk.change(&client, act, &mark)).await
+            }
+            Command::UndoSetup { client } => self.setups(move |desk| desk.undo(&client)).await,
+            Command::Settings => self.settings(|_| Ok(())).await,
+            Command::Set { key, value } => {
+                self.settings(move |desk| desk.set(&key, value.as_ref().map(|text| text.0.as_str()))).await
+            }
+            Command::ResetSettings { changed } => self.settings(move |desk| desk.reset(changed).map(drop)).await,
+            Command::StartAtLogin { on } => self.settings(move |desk| desk.login(on)).await,
+            Command::Thumbnail { session, tab } => {
+                let picture = host.thumbnail(manager.find(checked(&session)?)?, tab).await?;
+                Ok(Reply::Thumbnail(Thumbnail { jpeg: STANDARD.encode(picture) }))
+            }
             Command::Quit { by } => {
                 let sessions = u32::try_from(manager.list().len()).unwrap_or(u32::MAX);
                 host.request_quit(by);
@@ -233,6 +263,33 @@ impl Control {
             recent: history.recent(RECENT),
             memory: host.memory(false),
         }
+    }
+
+    /// A small picture of a tab, as JPEG.
+    ///
+    /// # Errors
+    /// No such session or tab, or a page that does not answer in time.
+    pub async fn thumbnail(&self, session: &str, tab: u32) -> Result<Bytes> {
+        let id = self.scene.manager.find(checked(session)?)?;
+        self.scene.host.thumbnail(id, tab).await
+    }
+
+    /// Does `work` with the user's files, off the threads that serve clients.
+    async fn at_desk<T: Send + 'static>(&self, work: impl FnOnce(&Desk) -> Result<T> + Send + 'static) -> Result<T> {
+        let desk = self.scene.host.desk();
+        let done = within(DESK, "reading your files", tokio::task::spawn_blocking(move || work(&desk))).await?;
+        done.map_err(|_| Error::new(Code::Internal, "reading your files failed").next("Look into the log of Ebb"))?
+    }
+
+    async fn setups(&self, act: impl FnOnce(&Desk) -> Result<()> + Send + 'static) -> Result<Reply> {
+        let names: Vec<String> = self.scene.manager.clients().into_iter().map(|client| client.name).collect();
+        let setups = self.at_desk(move |desk| act(desk).and_then(|()| desk.setups(&names))).await?;
+        Ok(Reply::Setups(setups))
+    }
+
+    async fn settings(&self, act: impl FnOnce(&Desk) -> Result<()> + Send + 'static) -> Result<Reply> {
+        let settings = self.at_desk(move |desk| act(desk).map(|()| desk.settings())).await?;
+        Ok(Reply::Settings(Box::new(settings)))
     }
 
     async fn end(&self, session: &str, by: AskedBy) -> Result<Reply> {

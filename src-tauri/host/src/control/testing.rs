@@ -1,7 +1,8 @@
 //! A host without a browser, for the tests of everything that speaks to [`Control`].
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
+use bytes::Bytes;
 use ebb_core::{
     Code, Error, Result,
     cleanup::{AskedBy, Leftover, LeftoverKind},
@@ -20,7 +21,7 @@ use parking_lot::Mutex;
 use time::OffsetDateTime;
 
 use super::{Control, ControlParts, HostInfo};
-use crate::history::History;
+use crate::{desk::Desk, history::History, paths::Environment};
 
 /// A host view without news.
 pub(crate) fn host_view() -> HostView {
@@ -110,6 +111,26 @@ impl HostInfo for Asked {
     fn test_store(&self, store: StoreChoice) -> BoxFuture<'static, Result<()>> {
         *self.store.lock() = Some(store);
         Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn desk(&self) -> Arc<Desk> {
+        let folder = std::env::temp_dir();
+        let environment = Environment::of([("HOME", folder.join("ebb-no-home"))]);
+        let config = folder.join("ebb-no-home/config.toml");
+        Arc::new(Desk::new(
+            &environment,
+            &folder.join("ebb-no-home"),
+            Path::new("/usr/bin/ebb"),
+            &config,
+            Settings::default(),
+        ))
+    }
+
+    fn thumbnail(&self, _: SessionId, tab: u32) -> BoxFuture<'_, Result<Bytes>> {
+        Box::pin(std::future::ready(match tab {
+            1 => Ok(Bytes::from_static(b"\xff\xd8\xff")),
+            _ => Err(Error::new(Code::TargetUnknown, "there is no such tab")),
+        }))
     }
 
     fn memory_of(&self, _: &SessionId, long: bool) -> MemoryHistory {

@@ -5,7 +5,7 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{DefaultBodyLimit, Request, State},
+    extract::{DefaultBodyLimit, Path, Request, State},
     http::{HeaderMap, StatusCode, header},
     middleware::{self, Next},
     response::{
@@ -44,6 +44,7 @@ pub(super) fn router(port: u16, control: Control, logins: Arc<Logins>, stop: Can
     let inside = Router::new()
         .route("/api/dispatch", post(dispatch))
         .route("/api/events", get(events))
+        .route("/thumb/{session}/{tab}", get(thumb))
         .route_layer(middleware::from_fn_with_state(here.clone(), logged_in));
     Router::new()
         .route("/api/login", post(login))
@@ -125,10 +126,21 @@ fn as_dashboard(command: Command) -> Command {
     }
 }
 
+/// A picture of a tab. The cookie is the key; nobody keeps a copy.
+async fn thumb(State(here): State<Here>, Path((session, tab)): Path<(String, u32)>) -> Response {
+    match here.control.thumbnail(&session, tab).await {
+        Ok(picture) => {
+            let headers = [(header::CONTENT_TYPE, "image/jpeg"), (header::CACHE_CONTROL, "no-store")];
+            (headers, picture).into_response()
+        }
+        Err(error) => guard::error(status(error.code), &error),
+    }
+}
+
 fn status(code: Code) -> StatusCode {
     match code {
         Code::InvalidArguments => StatusCode::BAD_REQUEST,
-        Code::SessionUnknown | Code::SessionEnded => StatusCode::NOT_FOUND,
+        Code::SessionUnknown | Code::SessionEnded | Code::TargetUnknown => StatusCode::NOT_FOUND,
         Code::LimitReached | Code::Paused | Code::ShuttingDown | Code::StoreUnavailable => {
             StatusCode::SERVICE_UNAVAILABLE
         }

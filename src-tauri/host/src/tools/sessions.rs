@@ -161,7 +161,7 @@ async fn close(call: &mut ClientCall, args: Value) -> Result<(), ToolError> {
     Ok(())
 }
 
-/// `- ses_x (name) 2 tabs, 12 cursors, 184 MB, idle 3 min`.
+/// `- ses_x (name) 2 tabs, 12 cursors, 193 MB, idle 3 min`.
 fn line(session: &SessionView) -> String {
     let name = session.name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
     let doing = match session.state {
@@ -174,7 +174,7 @@ fn line(session: &SessionView) -> String {
     let counted = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
     let tabs = counted(session.tabs.len(), "tab");
     let cursors = counted(session.cursors as usize, "cursor");
-    format!("- {}{name} {tabs}, {cursors}, {}, {doing}", session.id, size(session.held.total))
+    format!("- {}{name} {tabs}, {cursors}, {}, {doing}", session.id, ebb_core::text::size(session.held.total))
 }
 
 /// `3 min`, `12 s`, `2 h`.
@@ -183,17 +183,6 @@ fn time(seconds: u64) -> String {
         0..60 => format!("{seconds} s"),
         60..7_200 => format!("{} min", seconds / 60),
         _ => format!("{} h", seconds / 3_600),
-    }
-}
-
-/// `184 MB`: whole units of 1,024.
-fn size(bytes: u64) -> String {
-    const KB: u64 = 1_024;
-    const MB: u64 = 1_024 * KB;
-    match bytes {
-        0..KB => format!("{bytes} B"),
-        KB..MB => format!("{} KB", bytes / KB),
-        _ => format!("{} MB", bytes / MB),
     }
 }
 
@@ -230,8 +219,8 @@ mod tests {
     #[test]
     fn a_session_is_one_line() {
         let plain = view();
-        assert_eq!(line(&plain), format!("- {} 0 tabs, 12 cursors, 184 MB, idle 3 min", plain.id));
+        assert_eq!(line(&plain), format!("- {} 0 tabs, 12 cursors, 193 MB, idle 3 min", plain.id));
         let named = SessionView { name: Some("shop".to_owned()), cursors: 1, state: SessionState::Working, ..view() };
-        assert_eq!(line(&named), format!("- {} (shop) 0 tabs, 1 cursor, 184 MB, working", named.id));
+        assert_eq!(line(&named), format!("- {} (shop) 0 tabs, 1 cursor, 193 MB, working", named.id));
     }
 }

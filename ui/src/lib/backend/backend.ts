@@ -16,18 +16,31 @@ export interface Backend {
     onEvent: (event: Numbered) => void,
     onState: (state: StreamState) => void,
   ): () => void
+  /** Where a small picture of a tab is; `version` makes it another address, so that it is taken anew. */
+  thumb(session: string, tab: number, version: number): string
 }
 
 type Answers = { [R in Reply as R['reply']]: R['data'] }
-type Expected<C extends Command['command']> = C extends 'snapshot' | 'subscribe'
-  ? Answers['snapshot']
-  : C extends 'session'
-    ? Answers['session']
-    : C extends 'end_session' | 'report'
-      ? Answers['report']
-      : C extends 'history'
-        ? Answers['history']
-        : number
+interface Replies {
+  snapshot: Answers['snapshot']
+  subscribe: Answers['snapshot']
+  session: Answers['session']
+  cursors: Answers['cursors']
+  end_session: Answers['report']
+  report: Answers['report']
+  history: Answers['history']
+  memory_history: Answers['memory']
+  setups: Answers['setups']
+  change_setup: Answers['setups']
+  undo_setup: Answers['setups']
+  plan_setup: Answers['plan']
+  settings: Answers['settings']
+  set: Answers['settings']
+  reset_settings: Answers['settings']
+  start_at_login: Answers['settings']
+  thumbnail: Answers['thumbnail']
+}
+type Expected<C extends Command['command']> = C extends keyof Replies ? Replies[C] : number
 
 /** Dispatches and unwraps the reply that belongs to the command. */
 export async function ask<C extends Command>(backend: Backend, command: C): Promise<Expected<C['command']>> {

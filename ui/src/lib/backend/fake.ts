@@ -2,18 +2,22 @@
 import type {
   CleanupReport,
   Command,
+  CursorView,
   Error as EbbError,
   HistoryPage,
   HistoryQuery,
   Numbered,
   Reply,
   SessionView,
+  SettingsView,
+  SetupView,
   Snapshot,
   UiEvent,
 } from '$lib/bindings'
 import { freedBytes, STEPS } from '$lib/text/words'
 import type { Backend, StreamState } from './backend'
 import { calls, call, cursorsOf, report } from './fake-data'
+import { planOf, settingsOf, setupsOf, wrong } from './fake-files'
 import { SCENARIOS, type Scenario, world, type World } from './fake-scenarios'
 
 export interface FakeOptions {
@@ -38,10 +42,14 @@ export class FakeBackend implements Backend {
   #seq: number
   #turn = 0
   #subscriber: Subscriber | null = null
+  #setups: SetupView[]
+  #settings: SettingsView
   /** Every command that came, for tests. */
   readonly seen: Command[] = []
 
   constructor(scenario: Scenario, options: FakeOptions = {}) {
+    this.#setups = setupsOf(scenario)
+    this.#settings = settingsOf(scenario)
     this.#world = world(scenario, Date.now())
     this.#options = options
     this.#seq = this.#world.snapshot.seq
@@ -84,19 +92,19 @@ export class FakeBackend implements Backend {
         return { reply: 'snapshot', data: this.snapshot() }
       case 'session': {
         const session = this.#find(command.session)
-        const cursors = this.#cursors.get(session.id) ?? cursorsOf(session)
-        this.#cursors.set(session.id, cursors)
+        const cursors = this.#open(session)
         return { reply: 'session', data: structuredClone({ session, cursors, calls: calls(Date.now(), session) }) }
       }
       case 'cursors': {
         const sessions = command.session ? [this.#find(command.session)] : snapshot.sessions
-        const cursors = sessions.flatMap((session) => this.#cursors.get(session.id) ?? cursorsOf(session))
+        const cursors = sessions.flatMap((session) => this.#open(session))
         const bytes = cursors.reduce((sum, cursor) => sum + cursor.bytes, 0)
-        return { reply: 'cursors', data: { store: 'memory', cursors, count: cursors.length, bytes } }
+        const store = snapshot.host.store.kind
+        return { reply: 'cursors', data: structuredClone({ store, cursors, count: cursors.length, bytes }) }
       }
       case 'close_cursors': {
         const session = this.#find(command.session)
-        const open = this.#cursors.get(session.id) ?? cursorsOf(session)
+        const open = this.#open(session)
         const left = command.cursor ? open.filter(({ id }) => id !== command.cursor) : []
         this.#cursors.set(session.id, left)
         session.cursors = left.length
@@ -142,9 +150,94 @@ export class FakeBackend implements Backend {
           throw refusal('store_unavailable', 'The cursor store is not available: nothing listens there.')
         }
         return { reply: 'done', data: 1 }
+      case 'setups':
+        return this.#replySetups()
+      case 'plan_setup':
+        return { reply: 'plan', data: planOf(this.#setup(command.client), command.act) }
+      case 'change_setup': {
+        const one = this.#setup(command.client)
+        if (command.mark !== planOf(one, command.act).mark) {
+          throw refusal('invalid_arguments', `${one.file} changed since you looked`, 'Look at the change again')
+        }
+        Object.assign(one, { state: command.act === 'add' ? 'set_up' : 'not_set_up', problem: null, can_undo: true })
+        return this.#replySetups()
+      }
+      case 'undo_setup':
+        Object.assign(this.#setup(command.client), { state: 'not_set_up', can_undo: false })
+        return this.#replySetups()
+      case 'settings':
+        return this.#replySettings()
+      case 'set': {
+        const one = this.#settings.settings.find(({ key }) => key === command.key)
+        if (!one) throw refusal('invalid_arguments', `no setting is called ${command.key}`)
+        const problem = command.value === undefined ? null : wrong(one, command.value)
+        if (problem) throw refusal('invalid_arguments', problem)
+        const live = /^(window|notifications)\./.test(one.key)
+        one.value = command.value ?? one.default
+        one.set = command.value !== undefined
+        one.restart = !live && one.value !== one.default
+        one.running = one.restart ? one.default : null
+        return this.#replySettings()
+      }
+      case 'reset_settings':
+        for (const one of this.#settings.settings) {
+          Object.assign(one, { value: one.default, set: false, running: null, restart: false })
+        }
+        return this.#replySettings()
+      case 'start_at_login':
+        this.#settings.login = command.on
+        return this.#replySettings()
+      case 'thumbnail':
+        throw refusal('timeout', 'the page does not answer in time')
       case 'show_window':
         return { reply: 'done', data: 0 }
     }
+  }
+
+  thumb(session: string, tab: number): string {
+    const hue = [...`${session}${tab}`].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 360, 7)
+    const line = (y: number, width: number) =>
+      `<rect x="40" y="${y}" width="${width}" height="14" rx="3" fill="hsl(${hue} 12% 78%)"/>`
+    const svg =
+      `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 400"><rect width="640" height="400" fill="hsl(${hue} 30% 97%)"/>` +
+      `<rect width="640" height="52" fill="hsl(${hue} 38% 42%)"/><rect x="40" y="84" width="260" height="24" rx="4" fill="hsl(${hue} 30% 55%)"/>` +
+      [132, 160, 188, 216].map((y, index) => line(y, 420 - index * 60)).join('') +
+      `<rect x="40" y="260" width="180" height="96" rx="8" fill="hsl(${hue} 30% 88%)"/><rect x="240" y="260" width="180" height="96" rx="8" fill="hsl(${hue} 30% 88%)"/></svg>`
+    return `data:image/svg+xml,${encodeURIComponent(svg)}`
+  }
+
+  /** A client program that comes or goes, for its setup. */
+  connected(client: string, connected: number) {
+    this.#setup(client).connected = connected
+    this.emit({ event: 'clients', data: structuredClone(this.#world.snapshot.clients) })
+  }
+
+  /** Somebody else edits the settings file. */
+  edit(key: string, value: string) {
+    const one = this.#settings.settings.find((setting) => setting.key === key)
+    if (one) Object.assign(one, { value, set: true })
+  }
+
+  #replySetups(): Reply {
+    return { reply: 'setups', data: structuredClone(this.#setups) }
+  }
+
+  #replySettings(): Reply {
+    return { reply: 'settings', data: structuredClone(this.#settings) }
+  }
+
+  #setup(client: string): SetupView {
+    const found = this.#setups.find(({ id }) => id === client)
+    if (!found) throw refusal('invalid_arguments', `no client is called ${client}`)
+    return found
+  }
+
+  #open(session: SessionView): CursorView[] {
+    const known = this.#cursors.get(session.id)
+    if (known) return known
+    const made = cursorsOf(session)
+    this.#cursors.set(session.id, made)
+    return made
   }
 
   /** Opens a session. */

@@ -12,6 +12,7 @@ export function httpBackend(): Backend {
       await loggedIn
       return post(command)
     },
+    thumb: (session, tab, version) => `/thumb/${encodeURIComponent(session)}/${tab}?v=${version}`,
     subscribe(onSnapshot, onEvent, onState) {
       let stopped = false
       let source: EventSource | undefined

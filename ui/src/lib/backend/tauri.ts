@@ -8,6 +8,7 @@ type Message = { snapshot: Snapshot } | Numbered | Exclude<StreamState, { state:
 export function tauriBackend(): Backend {
   return {
     dispatch: (command) => invoke<Reply>('dispatch', { command }),
+    thumb: (session, tab, version) => `thumb://localhost/${encodeURIComponent(session)}/${tab}?v=${version}`,
     subscribe(onSnapshot, onEvent, onState) {
       let open = true
       const channel = new Channel<Message>((message) => {

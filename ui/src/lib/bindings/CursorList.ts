@@ -10,7 +10,7 @@ export type CursorList = {
  */
 store: string, 
 /**
- * The first thousand, by session and age.
+ * The first ten thousand, by session and age.
  */
 cursors: Array<CursorView>, 
 /**

@@ -3,10 +3,14 @@ import type { CleanupReport } from "./CleanupReport";
 import type { CursorList } from "./CursorList";
 import type { HistoryPage } from "./HistoryPage";
 import type { MemoryHistory } from "./MemoryHistory";
+import type { PlanView } from "./PlanView";
 import type { SessionDetail } from "./SessionDetail";
+import type { SettingsView } from "./SettingsView";
+import type { SetupView } from "./SetupView";
 import type { Snapshot } from "./Snapshot";
+import type { Thumbnail } from "./Thumbnail";
 
 /**
  * The answer to a [`Command`].
  */
-export type Reply = { "reply": "snapshot", "data": Snapshot } | { "reply": "session", "data": SessionDetail } | { "reply": "cursors", "data": CursorList } | { "reply": "report", "data": CleanupReport } | { "reply": "history", "data": HistoryPage } | { "reply": "memory", "data": MemoryHistory } | { "reply": "done", "data": number };
+export type Reply = { "reply": "snapshot", "data": Snapshot } | { "reply": "session", "data": SessionDetail } | { "reply": "cursors", "data": CursorList } | { "reply": "report", "data": CleanupReport } | { "reply": "history", "data": HistoryPage } | { "reply": "memory", "data": MemoryHistory } | { "reply": "setups", "data": Array<SetupView> } | { "reply": "plan", "data": PlanView } | { "reply": "settings", "data": SettingsView } | { "reply": "thumbnail", "data": Thumbnail } | { "reply": "done", "data": number };

@@ -1,7 +1,7 @@
 // What the buttons do. Everything that ends a session is one command: end_session.
 import type { CleanupReport, SessionView } from '$lib/bindings'
 import { ask, type Backend, toError } from '$lib/backend'
-import { bytes, millis } from '$lib/text/format'
+import { bytes, millis, plural } from '$lib/text/format'
 import { freedBytes, sessionTitle } from '$lib/text/words'
 import type { Notices } from './notices.svelte'
 
@@ -11,7 +11,19 @@ export interface Question {
   anchor: HTMLElement
 }
 
+/** A smaller question beside the button that asks it. */
+export interface Confirmation {
+  anchor: HTMLElement
+  title: string
+  text: string
+  button: string
+  run: () => void | Promise<void>
+}
+
 export class Acts {
+  confirm = $state.raw<Confirmation | null>(null)
+  /** The list of sessions to end is open: the idle ones, or all. */
+  cleanUp = $state<'idle' | 'all' | null>(null)
   question = $state.raw<Question | null>(null)
   quitting = $state(false)
   /** Ebb said that everything has ended; nothing will come any more. */
@@ -34,11 +46,12 @@ export class Acts {
     else void this.end(session)
   }
 
-  async end(session: SessionView) {
+  /** `quiet`: one of several, whose rows show how it went; only a problem is told. */
+  async end(session: SessionView, { quiet = false } = {}) {
     this.question = null
     try {
       const report = await ask(this.#backend, { command: 'end_session', session: session.id, by: 'dashboard' })
-      this.#ended(report)
+      if (!quiet || report.outcome === 'with_problems') this.#ended(report)
     } catch (thrown) {
       this.#failed(`${sessionTitle(session)} could not be ended`, thrown)
     }
@@ -51,6 +64,16 @@ export class Acts {
       this.#notices.say(`${sessionTitle(session)} is kept.`)
     } catch (thrown) {
       this.#failed(`${sessionTitle(session)} could not be kept`, thrown)
+    }
+  }
+
+  /** All of a session, or one. */
+  async closeCursors(session: string, cursor?: string) {
+    try {
+      const closed = await ask(this.#backend, { command: 'close_cursors', session, ...(cursor ? { cursor } : {}) })
+      this.#notices.say(`${plural(closed, 'cursor')} closed.`)
+    } catch (thrown) {
+      this.#failed('The cursors could not be closed', thrown)
     }
   }
 
@@ -74,8 +97,9 @@ export class Acts {
     }
   }
 
-  askQuit(live: number) {
-    if (live === 0) void this.quit()
+  /** `ask` is the setting: whether open sessions are shown first. */
+  askQuit(live: number, ask = true) {
+    if (live === 0 || !ask) void this.quit()
     else this.quitAsked = true
   }
 

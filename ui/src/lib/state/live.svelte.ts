@@ -77,6 +77,9 @@ export class Live {
   measuring = $derived(this.sessions.length > 0 && this.sessions.every(measuring))
   cursors = $derived(this.sessions.reduce((sum, { cursors }) => sum + cursors, 0))
 
+  /** Those that nobody uses now. */
+  idle = $derived(this.sessions.filter(({ state }) => state === 'idle' || state === 'waiting'))
+
   session(id: string): SessionView | undefined {
     void this.#version
     return this.#sessions.get(id)

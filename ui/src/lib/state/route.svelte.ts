@@ -1,17 +1,22 @@
-// Hash routes: `#/`, `#/sessions/<id>`, `#/history`, `#/history/<report or session id>`.
-// The tray has two more, which ask and change nothing: `#/quit` and `#/sessions/<id>?end`.
+// Hash routes: `#/`, `#/sessions/<id>`, `#/cursors`, `#/history`, `#/history/<report or session id>`, `#/connect`,
+// `#/settings`. The tray has more, which ask and change nothing: `#/quit`, `#/?idle` and `#/sessions/<id>?end`.
 
 export type Route =
-  | { screen: 'home'; quit: boolean }
+  | { screen: 'home'; quit: boolean; idle: boolean }
   | { screen: 'session'; id: string; end: boolean }
+  | { screen: 'cursors' }
   | { screen: 'history'; report: string | null }
+  | { screen: 'connect' }
+  | { screen: 'settings' }
 
 export function parse(hash: string): Route {
   const [path = '', query = ''] = hash.replace(/^#\/?/, '').split('?')
   const [screen, id] = path.split('/').map(decode)
-  if (screen === 'sessions' && id) return { screen: 'session', id, end: new URLSearchParams(query).has('end') }
+  const asks = (what: string) => new URLSearchParams(query).has(what)
+  if (screen === 'sessions' && id) return { screen: 'session', id, end: asks('end') }
   if (screen === 'history') return { screen: 'history', report: id || null }
-  return { screen: 'home', quit: screen === 'quit' }
+  if (screen === 'cursors' || screen === 'connect' || screen === 'settings') return { screen }
+  return { screen: 'home', quit: screen === 'quit', idle: asks('idle') }
 }
 
 function decode(part: string): string {

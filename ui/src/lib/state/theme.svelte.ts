@@ -30,8 +30,10 @@ class ThemeChoice {
     document.documentElement.dataset.theme = this.value
   }
 
-  next() {
+  /** Shown at once; whoever asks writes it down. */
+  next(): Theme {
     this.set(THEMES[(THEMES.indexOf(this.value) + 1) % THEMES.length] ?? 'system')
+    return this.value
   }
 }
 

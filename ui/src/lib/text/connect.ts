@@ -1,37 +1,18 @@
-// What to paste where, so that a client finds Ebb. The path is absolute: clients start with a bare PATH.
+// What to paste into a client that Ebb cannot set up itself. The path is absolute: clients start with a bare PATH.
 
-export interface Snippet {
+export interface Pasted {
   id: string
-  client: string
-  where: string
+  what: string
   text: string
 }
 
-export function snippets(ebb: string): Snippet[] {
+export function byHand(ebb: string): Pasted[] {
   return [
+    { id: 'command', what: 'A command over standard input and output', text: `${shell(ebb)} connect` },
     {
-      id: 'claude',
-      client: 'Claude Code',
-      where: 'Run once in a terminal',
-      text: `claude mcp add --scope user ebb -- ${shell(ebb)} connect`,
-    },
-    {
-      id: 'cursor',
-      client: 'Cursor',
-      where: 'Put into ~/.cursor/mcp.json',
+      id: 'json',
+      what: 'The same as most clients write it in JSON',
       text: JSON.stringify({ mcpServers: { ebb: { command: ebb, args: ['connect'] } } }, null, 2),
-    },
-    {
-      id: 'vscode',
-      client: 'VS Code',
-      where: 'Run “MCP: Open User Configuration” and put into mcp.json',
-      text: JSON.stringify({ servers: { ebb: { type: 'stdio', command: ebb, args: ['connect'] } } }, null, 2),
-    },
-    {
-      id: 'codex',
-      client: 'Codex',
-      where: 'Put into ~/.codex/config.toml',
-      text: `[mcp_servers.ebb]\ncommand = ${JSON.stringify(ebb)}\nargs = ["connect"]`,
     },
   ]
 }

@@ -1,8 +1,8 @@
-// Numbers and times as people read them. Units are binary-free: 1 MB is 1,000,000 bytes.
+// Numbers and times as people read them. 1 MB is 1,000,000 bytes, as everywhere in Ebb (`core/src/text.rs`).
 
 const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 })
 const one = new Intl.NumberFormat('en', { maximumFractionDigits: 1 })
-const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'] as const
+const UNITS = ['B', 'KB', 'MB', 'GB', 'TB'] as const
 
 export function count(value: number): string {
   return whole.format(value)
@@ -14,14 +14,13 @@ export function plural(value: number, noun: string, many = `${noun}s`): string {
 }
 
 export function bytes(value: number): string {
-  if (value === 0) return '0 MB'
   let unit = 0
   let rest = value
   while (rest >= 999.5 && unit < UNITS.length - 1) {
     rest /= 1000
     unit += 1
   }
-  const format = unit >= 2 && rest < 99.95 && rest % 1 !== 0 ? one : whole
+  const format = unit >= 2 && rest < 99.95 ? one : whole
   return `${format.format(rest)} ${UNITS[unit]}`
 }
 

@@ -96,6 +96,9 @@ export function leftoverText({ kind, what }: Leftover): string {
   return kind === 'unaccounted' ? `unaccounted, ${what}` : what
 }
 
+/** Where cursors are kept. */
+export const STORE: Record<string, string> = { memory: 'memory', sqlite: 'SQLite files', redis: 'Redis' }
+
 export const TRANSPORT: Record<Transport, string> = {
   stdio: 'stdio bridge',
   socket: 'unix socket',

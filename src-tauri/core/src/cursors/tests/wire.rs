@@ -144,7 +144,7 @@ async fn without_a_store_the_page_is_cut_and_says_so() {
         page.more,
         [
             "- Showing 1-200 of 2,000 lines (10% · about 4,500 tokens left)",
-            "- The rest is cut off: The cursors of all sessions are at their limit of 1000 B",
+            "- The rest is cut off: The cursors of all sessions are at their limit of 1 KB",
         ]
     );
     assert_eq!(page.next, ["Close cursors with cursor_close {\"all\":true}, then call again."]);
@@ -157,7 +157,7 @@ async fn without_a_store_the_page_is_cut_and_says_so() {
         .await;
     assert_eq!(
         page.more[1],
-        "- The rest is cut off: This result of 35 KB is over the limit of 1000 B for the cursors of a session"
+        "- The rest is cut off: This result of 36 KB is over the limit of 1 KB for the cursors of a session"
     );
 }
 
@@ -188,7 +188,7 @@ async fn lists_and_closings_are_short() {
     world.clock.advance(Duration::from_secs(1));
     assert_eq!(
         world.cursors.list_text(&world.session),
-        format!("- {one} browser_snapshot 1,431 lines 96 KB, at 132, expires in 14 min")
+        format!("- {one} browser_snapshot 1,431 lines 99 KB, at 132, expires in 14 min")
     );
     world.first(text("x".repeat(9_000)), 500).await;
     let two = world.cursor();
@@ -199,7 +199,7 @@ async fn lists_and_closings_are_short() {
     let closed = world.cursors.close_text(&world.session, CloseWhich::One(two.as_str().to_owned())).await;
     assert_eq!(closed.unwrap(), "Closed 1 cursor (9 KB)");
     world.first(text(numbered(1_431, 60)), 2_000).await;
-    assert_eq!(close_all().await.unwrap(), "Closed 2 cursors (193 KB)");
+    assert_eq!(close_all().await.unwrap(), "Closed 2 cursors (197 KB)");
     for gone in [one.as_str(), "../../etc/passwd", ""] {
         let error = world.cursors.close_text(&world.session, CloseWhich::One(gone.to_owned())).await.unwrap_err();
         assert_eq!(error.message, "Cursor not found");

@@ -2,24 +2,44 @@
 
 use std::{io, path::PathBuf};
 
-use ebb_host::paths::Environment;
+use crate::paths::Environment;
 
-/// None where this system starts programs in another way.
-pub(crate) fn is_on() -> Option<bool> {
+/// The desktop program.
+const PROGRAM: &str = "ebb-desktop";
+
+/// None where this system starts programs in another way, or the desktop program is not installed.
+pub fn is_on() -> Option<bool> {
+    program()?;
     cfg!(target_os = "linux").then(entry).flatten().map(|file| file.exists())
 }
 
 /// Makes the entry, or removes it.
-pub(crate) fn switch() -> io::Result<()> {
+///
+/// # Errors
+/// Those of the file system.
+pub fn set(on: bool) -> io::Result<()> {
     let file = entry().ok_or_else(|| io::Error::other("the home directory is not known"))?;
-    if file.exists() {
-        return std::fs::remove_file(file);
+    if !on {
+        return match std::fs::remove_file(file) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        };
     }
-    let program = std::env::current_exe()?;
+    let program = program().ok_or_else(|| io::Error::other("the desktop program is not installed"))?;
     if let Some(folder) = file.parent() {
         std::fs::create_dir_all(folder)?;
     }
     std::fs::write(file, text(&program.display().to_string()))
+}
+
+/// This program, or the one beside it.
+fn program() -> Option<PathBuf> {
+    let this = std::env::current_exe().ok()?;
+    let name = format!("{PROGRAM}{}", std::env::consts::EXE_SUFFIX);
+    if this.file_name().is_some_and(|file| file == name.as_str()) {
+        return Some(this);
+    }
+    Some(this.with_file_name(name)).filter(|beside| beside.is_file())
 }
 
 fn entry() -> Option<PathBuf> {

@@ -1,0 +1,16 @@
+// Asks again while somebody looks: at once, on every return to the window, and every `ms` in between.
+
+export function whileVisible(ms: number, run: () => void): () => void {
+  const look = () => {
+    if (!document.hidden) run()
+  }
+  look()
+  const timer = setInterval(look, ms)
+  window.addEventListener('focus', look)
+  document.addEventListener('visibilitychange', look)
+  return () => {
+    clearInterval(timer)
+    window.removeEventListener('focus', look)
+    document.removeEventListener('visibilitychange', look)
+  }
+}
