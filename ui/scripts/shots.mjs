@@ -35,6 +35,24 @@ const report = (row) => async (page) => {
   await page.getByText('Copy JSON').waitFor()
 }
 
+const screen = (name, heading) => async (page) => {
+  await page.getByRole('link', { name, exact: false }).first().click()
+  await page.getByRole('heading', { level: 1, name: heading }).waitFor()
+  await page.locator('main .card').first().waitFor()
+}
+const connect = screen('Connect', /Connect a client/)
+const cursors = screen('Cursors', /cursor/i)
+const settings = screen('Settings', /Settings/)
+const plan = async (page) => {
+  await connect(page)
+  await page.getByRole('button', { name: 'Set up Gemini CLI' }).click()
+  await page.getByRole('dialog').waitFor()
+}
+const palette = async (page) => {
+  await page.keyboard.press('Control+k')
+  await page.getByRole('dialog').waitFor()
+}
+
 const both = ['light', 'dark']
 const wide = { width: 1080, height: 720 }
 const small = { width: 760, height: 480 }
@@ -94,6 +112,21 @@ const shots = [
       await page.getByText('This session ended at').waitFor()
     },
   ],
+  ['connect', 'three', both, wide, connect],
+  ['connect', 'empty', ['light'], wide, connect],
+  ['connect-small', 'three', ['dark'], small, connect],
+  ['connect-plan', 'three', both, wide, plan],
+  ['cursors', 'three', both, wide, cursors],
+  ['cursors', 'many', ['light'], wide, cursors],
+  ['cursors', 'empty', ['light'], wide, cursors],
+  ['cursors', 'degraded', ['light'], wide, cursors],
+  ['cursors-small', 'three', ['dark'], small, cursors],
+  ['settings', 'three', both, wide, settings],
+  ['settings', 'degraded', ['light'], wide, settings],
+  ['settings-small', 'three', ['dark'], small, settings],
+  ['palette', 'three', both, wide, palette],
+  ['idle', 'three', both, wide, (page) => page.getByRole('button', { name: /^Clean up idle/ }).click()],
+  ['help', 'three', ['light'], wide, (page) => page.getByRole('button', { name: 'Shortcuts' }).click()],
   ['history', 'three', both, wide, history],
   ['history', 'empty', ['light'], wide, history],
   ['history-small', 'degraded', ['light'], small, history],

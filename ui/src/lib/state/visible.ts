@@ -1,8 +1,10 @@
 // Asks again while somebody looks: at once, on every return to the window, and every `ms` in between.
 
+import { untrack } from 'svelte'
+
 export function whileVisible(ms: number, run: () => void): () => void {
   const look = () => {
-    if (!document.hidden) run()
+    if (!document.hidden) untrack(run)
   }
   look()
   const timer = setInterval(look, ms)
