@@ -158,9 +158,17 @@ fn f27_renderer_killed() {
     let session = scene.control.session_of("victim");
     let page = scene.page_of(&mut agent);
     procs::kill(page);
-    let crashed = agent.call("browser_snapshot", json!({})).err();
-    assert_eq!(crashed.code(), "page_crashed", "{}", crashed.text);
-    assert!(crashed.text.to_lowercase().contains("crashed"), "{}", crashed.text);
+    wait_for("the crash is noticed", Duration::from_secs(5), || {
+        let tabs = scene.control.sessions_of("victim").remove(0).tabs;
+        if tabs.iter().any(|tab| tab.crashed) { Ok(()) } else { Err(format!("{tabs:?}")) }
+    });
+    let list = agent.ok("browser_tabs", json!({"action": "list"}));
+    assert!(list.must("Result").ends_with(" [crashed]"), "{}", list.text);
+    let reset = agent.ok("browser_snapshot", json!({}));
+    let lines = ["- Page URL: about:blank", "- Console: 1 errors, 0 warnings"];
+    assert!(lines.iter().all(|line| reset.must("Page").contains(line)), "{}", reset.text);
+    let said = agent.ok("browser_console_messages", json!({}));
+    assert!(said.must("Result").contains("[ERROR] Page crashed and was reset to about:blank."), "{}", said.text);
     let again = agent.open(&scene.site.url("/ok"));
     assert!(again.must("Snapshot").contains("All is well"));
     agent.ok("cursor_read", json!({"cursor": cursor}));

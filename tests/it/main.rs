@@ -10,6 +10,8 @@ mod apps;
 mod bindings;
 /// Capability network: offline, and requests that the session answers itself.
 mod caps_network;
+/// What comes beside an answer: console files, session.md, secrets by name, pictures and code as the options say.
+mod caps_output;
 /// Reading pages as Markdown, and emulating other machines.
 mod caps_reading;
 /// Capability storage: cookies and what pages store, each session's its own.

@@ -125,6 +125,8 @@ pub struct ConsoleList {
 /// Messages that came after one already told.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ConsoleNews {
+    /// The number of the first message of the document that is shown now.
+    pub began: u64,
     /// The number of the last message so far; ask for what comes after it next time.
     pub last: u64,
     /// New errors, lost ones included.
@@ -217,6 +219,7 @@ impl Console {
 
     pub(super) fn since(&self, number: u64) -> ConsoleNews {
         let mut news = ConsoleNews {
+            began: self.mark.map_or(1, |(number, _)| number),
             last: self.ring.next_number() - 1,
             lost: (self.ring.first_number() - 1).saturating_sub(number),
             ..ConsoleNews::default()

@@ -59,7 +59,7 @@ pub use endpoint::shown as endpoint_shown;
 pub use launch::sandbox_problem;
 pub(crate) use memory::Sampler;
 pub use session::SessionBrowser;
-pub(crate) use tab::{Returns, Tab, browser_lost as lost, checked, function_call};
+pub(crate) use tab::{ConsoleLog, Returns, Tab, browser_lost as lost, checked, function_call};
 pub(crate) use tab_state::Modal;
 pub(crate) use thumb::Thumbs;
 pub use trial::trial;

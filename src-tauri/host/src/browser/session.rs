@@ -29,7 +29,10 @@ use super::{
     seed::seed,
     tab::{Tab, browser_lost},
 };
-use crate::{files::Held, options::ContextOptions};
+use crate::{
+    files::{Held, Place},
+    options::ContextOptions,
+};
 
 /// Longer than any call: the wait ends with the connection.
 const FOREVER: Duration = Duration::from_hours(24);
@@ -86,6 +89,8 @@ pub struct SessionBrowser {
     pub(super) slot: Mutex<Slot>,
     pub(super) changes: watch::Sender<()>,
     files: Arc<Held>,
+    /// The file that says what it did.
+    pub(crate) record: Mutex<Option<Place>>,
 }
 
 impl SessionBrowser {
@@ -111,6 +116,7 @@ impl SessionBrowser {
             slot: Mutex::default(),
             changes: watch::Sender::new(()),
             files,
+            record: Mutex::default(),
         })
     }
 

@@ -41,7 +41,7 @@ use super::{
     snapshot,
     tab_state::{Modal, TabState},
 };
-use crate::options::ContextOptions;
+use crate::{files::Place, options::ContextOptions};
 
 /// Longer than any call: the wait ends with what it waits for, or with the tab.
 const FOREVER: Duration = Duration::from_hours(24);
@@ -74,12 +74,23 @@ pub(crate) struct Tab {
     pub(crate) ready: CancellationToken,
     /// Where its mouse is, for tools that point by coordinates.
     pub(crate) mouse: Mutex<Mouse>,
+    /// What its client was told of its console.
+    pub(crate) log: Mutex<ConsoleLog>,
     /// Its own answers to requests, where it is a page of ours that must not reach the network.
     own_routes: OnceLock<Routes>,
     /// What its session changed about its pages.
     pub(crate) overrides: Arc<Overrides>,
     /// The renderers that serve it and what they hold.
     pub(crate) renderers: Mutex<Renderers>,
+}
+
+/// What a client was told of a tab's console, and the file that it is in.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ConsoleLog {
+    /// The number of the last message that was looked at.
+    pub(crate) told: u64,
+    /// The file of the document whose first message has this number, and its lines so far.
+    pub(crate) file: Option<(u64, Place, usize)>,
 }
 
 /// How a page function gives its result.
@@ -122,6 +133,7 @@ impl Tab {
             closed: CancellationToken::new(),
             ready: CancellationToken::new(),
             mouse: Mutex::default(),
+            log: Mutex::default(),
             own_routes: OnceLock::new(),
             overrides,
             renderers: Mutex::default(),

@@ -80,6 +80,8 @@ pub(crate) struct TabState {
     pub(crate) requests: u64,
     /// Documents committed so far.
     pub(crate) commits: u64,
+    /// When the last of them came, in milliseconds since 1970 as the browser counts.
+    pub(crate) committed_ms: f64,
     /// How often a frame came, went or showed another document: its process may be another one.
     pub(crate) frame_changes: u64,
     /// The processes of its frames, from the last trace, that of the main frame first.
@@ -249,6 +251,7 @@ impl TabState {
             self.lifecycle = Lifecycle::default();
             self.scheduled = 0;
             self.commits += 1;
+            self.committed_ms = time::OffsetDateTime::now_utc().unix_timestamp_nanos() as f64 / 1e6;
             self.moves += 1;
             self.modals.retain(|modal| matches!(modal, Modal::Dialog { .. }));
             self.in_flight.clear();

@@ -58,6 +58,18 @@ pub(super) fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
     fill(&folder, name.as_bytes(), PRIVATE_FILE, |file| file.write_all(bytes))
 }
 
+/// Adds to the end of a file that is there.
+pub(super) fn append(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let (parent, name) = parts(path)?;
+    let folder = folder(parent)?;
+    let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let mut file: File = openat(&folder, name, flags, Mode::empty())?.into();
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+    }
+    file.write_all(bytes)
+}
+
 /// Writes a file as a whole: whoever reads it meanwhile sees the old one or the new one.
 pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let (parent, name) = parts(path)?;
@@ -136,7 +148,12 @@ mod tests {
         fs::write(base.join("outside/kept"), "kept").unwrap();
         symlink(base.join("outside"), base.join("swapped")).unwrap();
         symlink(base.join("outside/kept"), base.join("a/file")).unwrap();
+        append(&base.join("a/b/new"), b" three").unwrap();
+        assert_eq!(fs::read(base.join("a/b/new")).unwrap(), b"two three");
+        replace(&base.join("a/b/new"), b"two").unwrap();
+        assert_eq!(append(&base.join("a/b/none"), b"x").unwrap_err().kind(), io::ErrorKind::NotFound);
         for path in ["swapped/new", "a/file"] {
+            assert!(append(&base.join(path), b"x").is_err(), "{path}");
             assert!(create(&base.join(path), b"x").is_err(), "{path}");
             assert!(replace(&base.join(path), b"x").is_err(), "{path}");
             assert!(bring(&base.join("a/b/new"), &base.join(path)).is_err(), "{path}");

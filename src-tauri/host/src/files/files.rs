@@ -171,6 +171,24 @@ impl Files {
         Ok(())
     }
 
+    /// Adds to a file that [`Self::write`] made.
+    ///
+    /// # Errors
+    /// The file is gone, or cannot be written.
+    pub(crate) async fn append(&self, place: &Place, bytes: &[u8]) -> Result<(), Error> {
+        let (path, bytes) = (place.path.clone(), bytes.to_vec());
+        let appended = tokio::task::spawn_blocking(move || disk::append(&path, &bytes)).await;
+        let appended = appended.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+        appended.map_err(|error| unusable(&place.path.display().to_string(), &error.to_string()))
+    }
+
+    /// Where a session is written down: a file of this name in a folder of its own in O, which stays.
+    pub(crate) fn record(&self, prefix: &str, name: &str) -> Place {
+        let folder = names::automatic(prefix, "");
+        let path = self.output.folder().join(folder.trim_end_matches('.')).join(name);
+        Place { path, automatic: false }
+    }
+
     /// Takes in a file that a browser downloaded, under a name that a page asked for; it stays. Gives where it
     /// is.
     ///

@@ -14,7 +14,6 @@ mod roots;
 mod source;
 
 pub(crate) use files::Files;
-#[expect(unused_imports, reason = "for tools that keep a place; goes with the first of them")]
 pub(crate) use files::Place;
 pub(crate) use held::Held;
 pub(crate) use roots::{PATIENCE, Roots};

@@ -27,6 +27,14 @@ pub(crate) async fn locator(tab: &Arc<Tab>, target: &Target) -> String {
     named.map_or_else(|| format!("locator({})", page::quoted(&target.given)), str::to_owned)
 }
 
+/// What is typed for `given`, and how code says it: the name of a secret stands for its value.
+pub(crate) fn secret(call: &ToolCall, given: &str) -> (String, String) {
+    match call.options().secrets.value(given).filter(|value| !value.is_empty()) {
+        Some(value) => (value.to_owned(), format!("process.env[{}]", page::quoted(given))),
+        None => (given.to_owned(), page::quoted(given)),
+    }
+}
+
 /// An action that opened a dialog or a file chooser worked: what opened is told with the page.
 pub(crate) fn unless_opened(done: Result<()>) -> Result<(), Error> {
     match done {

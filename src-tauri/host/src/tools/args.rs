@@ -119,9 +119,14 @@ pub(crate) fn ignored(unknown: &[String]) -> Option<String> {
 /// The arguments as lists of calls show them: one line, clipped, and no value that goes where
 /// something secret is asked for.
 pub(crate) fn shown(args: &Value) -> String {
+    clean_text(&without_secrets(args).to_string(), MAX_SHOWN)
+}
+
+/// The arguments without values that go where something secret is asked for.
+pub(crate) fn without_secrets(args: &Value) -> Value {
     let mut args = args.clone();
     mask(&mut args);
-    clean_text(&args.to_string(), MAX_SHOWN)
+    args
 }
 
 fn mask(value: &mut Value) {

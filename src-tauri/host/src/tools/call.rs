@@ -4,7 +4,7 @@
 //! done, its session closes, its client cancels or goes, the deadline. Then the tool's future is
 //! dropped where it stands.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{borrow::Cow, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use ebb_core::{
     Code, Error, Result,
@@ -23,8 +23,9 @@ use tokio_util::sync::CancellationToken;
 use super::{
     args,
     catalog::{Catalog, ClientFn, Run, Tool, ToolError, ToolFn},
-    page,
+    events, page,
     paging::Pager,
+    record,
     response::{Answer, Response},
     setups::{Setup, Setups},
     usage::Usage,
@@ -91,6 +92,11 @@ impl ToolCall {
             Ok::<_, Error>(Arc::new(side.files().files().await?))
         });
         files.await.cloned()
+    }
+
+    /// `text` without the client's secrets, for files: answers are masked as a whole.
+    pub(crate) fn masked<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        self.options().secrets.masked(text)
     }
 
     /// How long an element may take until it can be acted on.
@@ -250,6 +256,7 @@ impl ToolHost {
             Ok(session) => session,
             Err(error) => return response.thrown(&error),
         };
+        let given = if setup.options.output.save_session { args::without_secrets(&args) } else { Value::Null };
         let shown = args::shown(&args);
         let shown = setup.options.secrets.masked(&shown);
         // Nobody closes the browser under it.
@@ -281,6 +288,9 @@ impl ToolHost {
             Ok(()) => race(caught(run(&mut call, args)), &closing, &cancel, deadline).await,
             Err(refused) => Ok(Err(refused)),
         };
+        if matches!(outcome, Ok(Ok(()) | Err(ToolError::Reported))) && !closing.is_cancelled() {
+            events::tell(&mut call).await;
+        }
         let mut response = call.response;
         response.adapt(&setup.options);
         let answer = match outcome {
@@ -297,6 +307,9 @@ impl ToolHost {
             Err(stop) => response.thrown(&self.stopped(&stop, Some(&session))),
             Ok(Ok(()) | Err(ToolError::Reported)) => response.finish(&pager).await,
         };
+        if setup.options.output.save_session {
+            record::keep(self, &session, setup, tool.spec.name, &given, &answer).await;
+        }
         guard.finish(answer.is_error);
         answer
     }

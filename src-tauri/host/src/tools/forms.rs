@@ -6,7 +6,7 @@ use futures::FutureExt;
 use serde_json::Value;
 
 use super::{
-    acting::{found, locator, settled, unless_opened},
+    acting::{found, locator, secret, settled, unless_opened},
     args::Args,
     call::ToolCall,
     catalog::{ToolError, ToolSpec},
@@ -74,16 +74,15 @@ async fn fill_field(call: &mut ToolCall, tab: &Arc<Tab>, field: &Value) -> Resul
     let target = page::target(tab, field.must("target")).await?;
     let locator = locator(tab, &target).await;
     let (value, deadline) = (field.must("value"), call.action_timeout());
+    let (typed, shown) = secret(call, value);
     let (done, code) = match field.must("type") {
         "checkbox" | "radio" => {
             let checked = value == "true";
             let method = if checked { "check" } else { "uncheck" };
             (choose::set_checked(tab, &target, checked, deadline).await, format!("{method}()"))
         }
-        "combobox" => {
-            (choose::select(tab, &target, &[value], deadline).await, format!("selectOption({})", page::quoted(value)))
-        }
-        _ => (input::fill(tab, &target, value, deadline).await, format!("fill({})", page::quoted(value))),
+        "combobox" => (choose::select(tab, &target, &[&typed], deadline).await, format!("selectOption({shown})")),
+        _ => (input::fill(tab, &target, &typed, deadline).await, format!("fill({shown})")),
     };
     unless_opened(done)?;
     call.response.code(format!("await page.{locator}.{code};"));

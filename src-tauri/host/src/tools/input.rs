@@ -4,7 +4,7 @@ use futures::FutureExt;
 use serde_json::Value;
 
 use super::{
-    acting::{found, settled, unless_opened},
+    acting::{found, secret, settled, unless_opened},
     args::Args,
     call::ToolCall,
     catalog::{ToolError, ToolSpec},
@@ -93,18 +93,18 @@ fn click_options(button: &str, held: &[&str]) -> String {
 
 async fn type_text(call: &mut ToolCall, args: &Value) -> Result<(), ToolError> {
     let (tab, target, locator) = found(call, args).await?;
-    let text = args.must("text");
+    let (text, shown) = secret(call, args.must("text"));
     let (slowly, submit) = (args.flag("slowly"), args.flag("submit"));
     let before = settle::before(&tab);
     let deadline = call.action_timeout();
     let typed = if slowly {
-        input::type_slowly(&tab, &target, text, deadline).await
+        input::type_slowly(&tab, &target, &text, deadline).await
     } else {
-        input::fill(&tab, &target, text, deadline).await
+        input::fill(&tab, &target, &text, deadline).await
     };
     unless_opened(typed)?;
     let method = if slowly { "pressSequentially" } else { "fill" };
-    call.response.code(format!("await page.{locator}.{method}({});", page::quoted(text)));
+    call.response.code(format!("await page.{locator}.{method}({shown});"));
     if submit && tab.modal().is_none() {
         call.response.code(format!("await page.{locator}.press('Enter');"));
         unless_opened(input::enter(&tab).await)?;

@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use ebb_core::{cursors::Body, sessions::clean_text};
+use ebb_core::{
+    cursors::Body,
+    devtools::{ConsoleEntry, Level},
+    sessions::clean_text,
+};
 
 use super::{
     call::ToolCall,
@@ -10,7 +14,7 @@ use super::{
     response::{Response, Section},
 };
 use crate::{
-    browser::{self, SessionBrowser, Tab, look::Look, target::Target},
+    browser::{self, SessionBrowser, Tab, look::Look, navigate, target::Target},
     options::SnapshotMode,
 };
 
@@ -22,8 +26,31 @@ pub(crate) fn side(call: &ToolCall) -> Result<Arc<SessionBrowser>, ToolError> {
     Ok(call.host.browsers.of(&call.session)?)
 }
 
-/// The tab a tool acts on; the first use makes one.
+/// What the console says of a page that crashed.
+const CRASHED: &str = "Page crashed and was reset to about:blank.";
+
+/// The tab a tool acts on; the first use makes one, and one whose page crashed is empty again.
 pub(crate) async fn tab(call: &ToolCall) -> Result<Arc<Tab>, ToolError> {
+    let tab = tab_as_it_is(call).await?;
+    // Where the page was ended for what it held, its error says so until it is navigated away from.
+    if tab.peek(|state| state.crashed && state.ended_because.is_none()) {
+        navigate::navigate(&tab, "about:blank", call.navigation_timeout()).await?;
+        let entry = ConsoleEntry {
+            level: Level::Error,
+            kind: "error".to_owned(),
+            text: CRASHED.to_owned(),
+            url: "about:blank".to_owned(),
+            line: 0,
+            at_ms: tab.peek(|state| state.committed_ms),
+            exception: false,
+        };
+        call.session.devtools().console(tab.number, entry);
+    }
+    Ok(tab)
+}
+
+/// The same for a tool that puts another page there anyway.
+pub(crate) async fn tab_as_it_is(call: &ToolCall) -> Result<Arc<Tab>, ToolError> {
     Ok(side(call)?.current_tab().await?)
 }
 
@@ -111,7 +138,7 @@ pub(crate) async fn link_snapshot(
 ) -> Result<(), ToolError> {
     let files = call.files().await?;
     let place = files.place(named, "page", "yml")?;
-    files.write(&place, rendered.text.trim_end().as_bytes()).await?;
+    files.write(&place, call.masked(rendered.text.trim_end()).as_bytes()).await?;
     call.response.snapshot_link(&files.shown(&place));
     Ok(())
 }

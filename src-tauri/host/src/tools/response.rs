@@ -132,7 +132,6 @@ impl Response {
     }
 
     /// One line of `Events`.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for downloads and console files"))]
     pub(crate) fn event(&mut self, line: impl Into<String>) {
         self.events.push(line.into());
     }

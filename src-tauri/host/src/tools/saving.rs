@@ -10,7 +10,7 @@ pub(crate) async fn saved(call: &mut ToolCall, args: &Value, label: &str, text: 
     let Some(given) = args.text("filename").filter(|given| !given.is_empty()) else { return Ok(false) };
     let files = call.files().await?;
     let place = files.named(given)?;
-    files.write(&place, text.as_bytes()).await?;
+    files.write(&place, call.masked(text).as_bytes()).await?;
     call.response.result(files.link(label, &place));
     Ok(true)
 }
