@@ -40,6 +40,14 @@ fn the_window_shows_a_client_from_its_session_to_its_report() {
     });
     window.shows("Nothing is left behind.", SOON);
     window.screenshot("desktop-ended");
+    for (place, words) in
+        [("connect", "On this machine"), ("settings", "Start at login"), ("cursors", "No cursor is open.")]
+    {
+        assert!(desk.run(&["window", "--route", &format!("#/{place}")]).success());
+        window.shows(words, SOON);
+        window.screenshot(&format!("desktop-{place}"));
+    }
+    assert!(desk.run(&["window", "--route", "#/"]).success());
 
     // The window outlives its host, and finds the next one.
     desk.kill();
@@ -61,7 +69,7 @@ fn the_tray_follows_the_sessions_and_quits() {
 
     let mut agent = Agent::start(desk.place(), &desk.mcp_socket(), Via::Socket, "A&B_agent");
     drop(agent.call("session_open", json!({})).ok());
-    menu.has("1 session · 0 MB held", SOON);
+    menu.has("1 session · 0 B held", SOON);
     // What marks keys in menus is doubled on its way: `_` is `__` there and one on the screen.
     menu.has("A&B__agent — project", SOON);
     // Nothing would be lost: no question, and the client lives on.
@@ -70,9 +78,12 @@ fn the_tray_follows_the_sessions_and_quits() {
     assert!(agent.runs());
 
     drop(agent.call("session_open", json!({})).ok());
-    menu.has("1 session · 0 MB held", SOON);
+    menu.has("1 session · 0 B held", SOON);
     agent.kill();
     menu.has("No sessions", SOON);
+    for line in ["Connect a client…", "Settings…", "Open dashboard"] {
+        menu.has(line, SOON);
+    }
     menu.click("Quit", SOON);
     desk.ended();
 }

@@ -30,6 +30,8 @@ mod connect;
 mod creation;
 /// The host or the browser dies, freezes or spins.
 mod deaths;
+/// What the dashboard changes of a user's own files, and what it sees of pages.
+mod desk;
 /// Every way a client can go: closed, half closed, killed while idle, while a page hangs, while its browser is born.
 mod disconnects;
 /// A browser that somebody else runs: what is ours in it goes as everywhere, what is not is left alone.

@@ -1,5 +1,6 @@
 // Draws the whole dashboard over a fake backend, as a user would meet it.
 import '../src/app.css'
+import './page.css'
 import axe from 'axe-core'
 import { expect } from 'vitest'
 import { render } from 'vitest-browser-svelte'

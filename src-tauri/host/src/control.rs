@@ -294,6 +294,22 @@ pub struct HistoryTotals {
     /// Bytes freed.
     #[cfg_attr(feature = "typescript", ts(type = "number"))]
     pub freed: u64,
+    /// The hours of the last 30 days in which there were any, oldest first.
+    #[serde(default)]
+    pub hours: Vec<HourTotals>,
+}
+
+/// The cleanups that began in one hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct HourTotals {
+    /// Hours since 1970, UTC.
+    #[cfg_attr(feature = "typescript", ts(type = "number"))]
+    pub hour: i64,
+    /// Cleanups.
+    pub count: u32,
+    /// Of which clean.
+    pub clean: u32,
 }
 
 /// The open cursors.

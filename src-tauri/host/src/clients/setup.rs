@@ -55,7 +55,7 @@ impl ClientFiles {
             Err(why) => Err(why.clone()),
         };
         let (state, problem) = match &found {
-            Err(why) => (SetupState::Unreadable, Some(format!("Its file cannot be used: {why}."))),
+            Err(why) => (SetupState::Unreadable, Some(sentence(why))),
             Ok(Some(entry)) => match entry.problem(&ebb) {
                 Some(problem) => (SetupState::Repair, Some(problem)),
                 None => (SetupState::SetUp, None),
@@ -206,6 +206,13 @@ fn unknown(client: &str) -> Error {
     let shown = ebb_core::sessions::clean_text(client, 60);
     Error::new(Code::InvalidArguments, format!("no client is called {shown}"))
         .next(format!("Use one of {}", names.join(", ")))
+}
+
+/// `line 14: expected comma` as a sentence.
+fn sentence(why: &str) -> String {
+    let mut letters = why.chars();
+    let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", letters.as_str().trim_end_matches('.'))
 }
 
 fn unreadable(file: &Path, why: &str) -> Error {

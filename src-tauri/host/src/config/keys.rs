@@ -245,7 +245,7 @@ pub static KEYS: [Key; 44] = [
     },
     Key {
         name: "notifications.memory",
-        about: "Tell when sessions hold more than memory_mb; once, until they hold less than 80 % of it.",
+        about: "Tell when sessions hold more than the limit; once, until they hold less than 80 % of it.",
         field: Field::Switch(|s| &mut s.notifications.memory),
     },
     Key {

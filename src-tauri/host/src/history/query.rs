@@ -8,12 +8,15 @@ use ebb_core::{
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 use time::OffsetDateTime;
 
-use crate::control::{HistoryPage, HistoryQuery, HistoryTotals};
+use crate::control::{HistoryPage, HistoryQuery, HistoryTotals, HourTotals};
 
 /// Reports of a page where the query does not say.
 const PAGE: u32 = 50;
 /// Reports of the largest page.
 const MAX_PAGE: u32 = 200;
+const HOUR_MS: i64 = 3_600_000;
+/// How far back the trend goes.
+const TREND_HOURS: i64 = 30 * 24;
 /// Characters of a text to look for.
 const MAX_TEXT: usize = 200;
 /// The reasons there are; `Reason::key` makes them.
@@ -209,7 +212,36 @@ fn totals(connection: &Connection, filter: &Filter, patterns: &Patterns) -> rusq
         clean: u32::try_from(clean).unwrap_or(u32::MAX),
         median_ms,
         freed: u64::try_from(freed).unwrap_or(0),
+        hours: hours(connection, filter, patterns)?,
     })
+}
+
+/// The hours of the last days in which something matched.
+fn hours(connection: &Connection, filter: &Filter, patterns: &Patterns) -> rusqlite::Result<Vec<HourTotals>> {
+    let sql = format!(
+        "SELECT began_at / {HOUR_MS} AS hour, count(*), sum(outcome = 'clean') FROM reports
+         WHERE {MATCHES} AND began_at >= :from GROUP BY hour ORDER BY hour"
+    );
+    let mut statement = connection.prepare(&sql)?;
+    let rows = statement.query_map(
+        named_params! {
+            ":reason": filter.reason, ":outcome": filter.outcome, ":client": patterns.client,
+            ":project": patterns.project, ":since": patterns.since, ":until": patterns.until,
+            ":freed": patterns.freed, ":text": patterns.text, ":from": trend_from(OffsetDateTime::now_utc()) * HOUR_MS,
+        },
+        |row| Ok(HourTotals { hour: row.get(0)?, count: row.get(1)?, clean: row.get(2)? }),
+    )?;
+    rows.collect()
+}
+
+/// The first hour of the trend.
+pub(super) fn trend_from(now: OffsetDateTime) -> i64 {
+    hour_of(now) - TREND_HOURS + 1
+}
+
+/// Hours since 1970.
+pub(super) fn hour_of(at: OffsetDateTime) -> i64 {
+    to_millis(at).div_euclid(HOUR_MS)
 }
 
 /// The report with this id, or the newest of the session with this id.

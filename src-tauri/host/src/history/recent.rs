@@ -1,6 +1,6 @@
 //! The last reports, in memory: readable whatever happens to the file.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use ebb_core::{
     cleanup::{CleanupReport, Outcome},
@@ -8,8 +8,8 @@ use ebb_core::{
 };
 use time::OffsetDateTime;
 
-use super::query::Filter;
-use crate::control::{HistoryPage, HistoryTotals};
+use super::query::{self, Filter};
+use crate::control::{HistoryPage, HistoryTotals, HourTotals};
 
 /// Reports held in memory.
 pub(super) const HELD: usize = 200;
@@ -112,7 +112,22 @@ fn totals(reports: &[&CleanupReport]) -> HistoryTotals {
             .unwrap_or(u32::MAX),
         median_ms: median(&times),
         freed: reports.iter().fold(0, |sum, report| sum.saturating_add(report.freed.bytes())),
+        hours: hours(reports),
     }
+}
+
+fn hours(reports: &[&CleanupReport]) -> Vec<HourTotals> {
+    let from = query::trend_from(OffsetDateTime::now_utc());
+    let mut hours = BTreeMap::new();
+    for report in reports {
+        let hour = query::hour_of(report.began_at);
+        if hour >= from {
+            let totals = hours.entry(hour).or_insert(HourTotals { hour, count: 0, clean: 0 });
+            totals.count += 1;
+            totals.clean += u32::from(report.outcome == Outcome::Clean);
+        }
+    }
+    hours.into_values().collect()
 }
 
 /// The middle one, or the mean of the two in the middle.

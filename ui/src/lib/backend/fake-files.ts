@@ -47,7 +47,7 @@ export function setupsOf(scenario: string): SetupView[] {
       'zed',
       'Zed',
       '.config/zed/settings.json',
-      bare ? {} : { state: 'unreadable', problem: 'Its file cannot be used: line 14: Expected comma.' },
+      bare ? {} : { state: 'unreadable', problem: 'Line 14: expected comma.' },
     ),
     setup('gemini', 'Gemini CLI', '.gemini/settings.json'),
     setup('claude-desktop', 'Claude Desktop', '.config/Claude/claude_desktop_config.json', { state: 'not_installed' }),
@@ -168,7 +168,7 @@ export function settingsOf(scenario: string): SettingsView {
       ),
       setting(
         'notifications.memory',
-        'Tell when sessions hold more than memory_mb; once, until they hold less than 80 % of it.',
+        'Tell when sessions hold more than the limit; once, until they hold less than 80 % of it.',
         flag,
         'true',
       ),

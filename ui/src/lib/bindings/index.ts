@@ -20,6 +20,7 @@ export type { HistoryPage } from "./HistoryPage";
 export type { HistoryQuery } from "./HistoryQuery";
 export type { HistoryTotals } from "./HistoryTotals";
 export type { HostView } from "./HostView";
+export type { HourTotals } from "./HourTotals";
 export type { Leftover } from "./Leftover";
 export type { LeftoverId } from "./LeftoverId";
 export type { LeftoverKind } from "./LeftoverKind";

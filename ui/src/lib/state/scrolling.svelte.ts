@@ -23,7 +23,7 @@ export class Scrolling {
     const scroller = element.closest('main') ?? document.documentElement
     const measure = () => {
       this.top = Math.max(0, scroller.getBoundingClientRect().top - element.getBoundingClientRect().top)
-      this.height = scroller.clientHeight
+      this.height = Math.min(scroller.clientHeight, window.innerHeight)
     }
     measure()
     scroller.addEventListener('scroll', measure, { passive: true })

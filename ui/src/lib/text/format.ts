@@ -68,6 +68,13 @@ export function timeOfDay(at: string, now: number): string {
   return date.toDateString() === new Date(now).toDateString() ? clock.format(date) : dayClock.format(date)
 }
 
+const day = new Intl.DateTimeFormat('en-GB', { weekday: 'short', day: 'numeric', month: 'short' })
+
+/** `Sun 29 Nov`. */
+export function dayOf(at: number): string {
+  return day.format(new Date(at))
+}
+
 export function timeWithSeconds(at: string): string {
   return clockSeconds.format(new Date(at))
 }
