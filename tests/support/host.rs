@@ -42,6 +42,8 @@ pub struct HostArgs {
     pub more: Vec<String>,
     /// Anything else in its environment.
     pub environment: Vec<(String, String)>,
+    /// What its settings file says.
+    pub settings: Option<&'static str>,
 }
 
 /// A running host. Dropping it ends it in order and checks that nothing of it is left.
@@ -75,6 +77,11 @@ impl TestHost {
     #[must_use]
     pub fn with(args: HostArgs) -> Self {
         let mut host = Self { child: None, args, killed: false, guarded: true, http: None, place: Place::new() };
+        if let Some(settings) = host.args.settings {
+            let file = host.home().join(".config/ebb/config.toml");
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, settings).unwrap();
+        }
         host.restart();
         host
     }

@@ -51,18 +51,23 @@ pub(crate) fn tools() -> Vec<ToolSpec> {
 async fn dialog(call: &mut ToolCall, args: &Value) -> Result<(), ToolError> {
     let tab = page::tab(call).await?;
     let before = settle::before(&tab);
+    let asked = tab.peek(|state| state.dialogs);
     let mut answer = HandleJavaScriptDialogParams::new(args.flag("accept"));
     answer.prompt_text = args.text("promptText").map(str::to_owned);
     tab.call(&answer).await?;
-    // The page says so itself a moment later; the next tool must not find the old state.
-    tab.poke(|state| state.modals.retain(|modal| !matches!(modal, browser::Modal::Dialog { .. })));
+    // The page says so itself a moment later; the next tool must not find the old state. It may ask anew before.
+    tab.poke(|state| {
+        if state.dialogs == asked {
+            state.modals.retain(|modal| !matches!(modal, browser::Modal::Dialog { .. }));
+        }
+    });
     settled(call, &tab, before).await;
     page::after_action(call, &tab, false).await
 }
 
 async fn upload(call: &mut ToolCall, args: &Value) -> Result<(), ToolError> {
     let tab = page::tab(call).await?;
-    let Some(browser::Modal::FileChooser { backend_node, multiple }) = tab.modal() else {
+    let Some(browser::Modal::FileChooser { backend_node, multiple, session }) = tab.modal() else {
         return Err(Error::new(Code::ModalState, "the file chooser is gone").next("Click what opens it again.").into());
     };
     let given = args.texts("paths").unwrap_or_default();
@@ -78,7 +83,7 @@ async fn upload(call: &mut ToolCall, args: &Value) -> Result<(), ToolError> {
     if !names.is_empty() {
         let mut set = SetFileInputFilesParams::new(names);
         set.backend_node_id = Some(BackendNodeId::new(backend_node));
-        tab.call(&set).await?;
+        tab.call_session(session.as_deref(), &set).await?;
     }
     tab.poke(|state| state.modals.retain(|modal| !matches!(modal, browser::Modal::FileChooser { .. })));
     let code: Vec<String> = given.iter().map(|path| serde_json::Value::from(*path).to_string()).collect();
