@@ -103,6 +103,47 @@ fn a_page_that_will_not_be_left_is_asked_once() {
 }
 
 #[test]
+fn fifty_windows_are_not_had() {
+    let mut scene = Scene::new();
+    let url = scene.page(
+        "/windows",
+        "<button onclick='for (let i = 0; i < 50; i++) window.open(\"/ok?\" + i, \"\", \"popup\")'>Open</button>",
+    );
+    scene.call("browser_navigate", json!({"url": url}));
+    scene.call("browser_click", json!({"target": "getByText('Open')"}));
+    let listed = scene.call("browser_tabs", json!({"action": "list"}));
+    let tabs = listed.must("Result").lines().count();
+    assert!((1..=32).contains(&tabs), "{tabs} tabs: {}", listed.text);
+    assert!(listed.text.contains("(current) [hostile]"), "a window took over: {}", listed.text);
+    scene.goes_on();
+}
+
+#[test]
+fn what_is_too_much_is_cut_and_the_host_does_not_grow() {
+    let mut scene = Scene::new();
+    let url = scene.page("/much", "<p id=p></p>");
+    scene.call("browser_navigate", json!({"url": url}));
+    let before = procs::pss(scene.host.pid()).unwrap_or_default();
+    let evaluate = |scene: &mut Scene, function: &str| {
+        scene.within(Duration::from_secs(35), "browser_evaluate", json!({"function": function}))
+    };
+    let long = evaluate(&mut scene, "() => 'x'.repeat(50e6)");
+    assert!(long.text.len() < 300 * 1024, "{} bytes at once", long.text.len());
+    // Larger than any message: dropped on the way, and the browser of everybody else with it is not.
+    let longer = evaluate(&mut scene, "() => 'y'.repeat(150e6)").err();
+    assert!(longer.text.contains("larger than 64 MB"), "{}", longer.text);
+    assert_eq!(longer.code(), "limit_reached");
+    evaluate(&mut scene, "() => { console.log('z'.repeat(100e6)); return 1; }");
+    evaluate(&mut scene, "() => { document.title = 't'.repeat(50e6); return 1; }");
+    evaluate(&mut scene, "() => { document.getElementById('p').textContent = 'w'.repeat(50e6); return 1; }");
+    let looked = scene.within(Duration::from_secs(35), "browser_snapshot", json!({}));
+    assert!(looked.text.len() < 300 * 1024, "{} bytes of snapshot", looked.text.len());
+    scene.goes_on();
+    let after = procs::pss(scene.host.pid()).unwrap_or_default();
+    assert!(after < before + GROWTH, "{} MB became {} MB", before >> 20, after >> 20);
+}
+
+#[test]
 fn a_hundred_thousand_nodes_are_read_to_the_limit_and_it_is_said() {
     let mut scene = Scene::new();
     let url = scene.page(
