@@ -19,10 +19,7 @@ pub mod transport;
 
 pub mod run;
 
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "tools that write files are being added; goes with the first of them")
-)]
+#[cfg_attr(not(test), expect(dead_code, reason = "what only downloads need, which are not taken into a project yet"))]
 mod files;
 #[cfg(unix)]
 mod host;
