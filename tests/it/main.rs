@@ -4,6 +4,8 @@
 //! collects the real times, `EBB_TEST_KEEP=1` keeps the folder of a test that failed.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+/// Where pages may be sent.
+mod addresses;
 /// Shapes of real applications, each driven from end to end by MCP calls alone.
 mod apps;
 /// The dashboard's TypeScript types are those of Rust.

@@ -192,6 +192,8 @@ pub struct BrowserSettings {
     pub headed: bool,
     /// Use the browser that listens here (`ws://...`) instead of starting one.
     pub endpoint: Option<String>,
+    /// Whether pages of private networks may be opened. Pages of this machine always may.
+    pub private_networks: bool,
     /// Bytes that the pages of one session may hold; above it the heaviest of them is ended. Zero: no limit.
     pub max_session_bytes: u64,
 }

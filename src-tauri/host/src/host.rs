@@ -205,6 +205,12 @@ impl Host {
             let options = HttpOptions::beside_sockets(address, paths.http_token.clone());
             servers.push(serve(Address::Tcp(options), &tools, Arc::clone(&revivals))?);
         }
+        for port in servers.iter().filter_map(HttpServer::address).map(|address| address.port()) {
+            tools.guard.own_port(port);
+        }
+        if let Some(port) = dashboard.as_ref().map(Dashboard::port) {
+            tools.guard.own_port(port);
+        }
         let mcp = McpServer::start(Listener::bind(&paths.mcp_sock, &lock)?, tools);
 
         let host = Self {

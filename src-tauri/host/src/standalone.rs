@@ -192,6 +192,7 @@ impl Standalone {
         let revivals = Revivals::open(None, Box::new(why_ended)).await;
         let server = HttpServer::start(Address::Tcp(options), &self.tools, revivals)?;
         let address = server.address().ok_or_else(|| Error::new(Code::Internal, "the HTTP port has no address"))?;
+        self.tools.guard.own_port(address.port());
         self.http = Some(server);
         Ok(address)
     }
@@ -294,6 +295,7 @@ fn settings(options: &ServerOptions) -> Settings {
         found
             .or_else(|| (!matches!(channel, "chrome" | "chromium" | "chromium-headless-shell")).then(|| channel.into()))
     });
+    settings.browser.private_networks = true;
     settings.browser.no_sandbox = browser.sandbox == Some(false);
     settings.browser.extra_args.clone_from(&browser.args);
     settings.browser.endpoint.clone_from(&browser.cdp_endpoint);

@@ -8,6 +8,7 @@ use tokio::process::{Child, Command};
 
 use super::{
     display::Display,
+    guard::RESOLVER_RULES,
     locate::{Found, Kind},
     plan::{Plan, bypass_list},
     profile::Profile,
@@ -188,6 +189,8 @@ fn arguments(
     if sandbox_off {
         arguments.push("--no-sandbox".into());
     }
+    // Before what people add: of two such rules the browser takes the last.
+    arguments.push(RESOLVER_RULES.into());
     arguments.extend(settings.extra_args.iter().map(OsString::from));
     arguments
 }

@@ -15,6 +15,7 @@ mod disposal;
 mod emulate;
 pub(crate) mod emulation;
 mod endpoint;
+pub(crate) mod guard;
 mod hub;
 pub(crate) mod input;
 mod intercept;

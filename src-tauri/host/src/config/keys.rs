@@ -62,7 +62,7 @@ const THEMES: [&str; 3] = ["system", "light", "dark"];
 const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
 
 /// Everything that can be set, in the order of the documentation.
-pub static KEYS: [Key; 44] = [
+pub static KEYS: [Key; 45] = [
     Key {
         name: "sessions.idle_minutes",
         about: "Without a call for this long a session ends whose client's process is not known. 0: never.",
@@ -187,6 +187,11 @@ pub static KEYS: [Key; 44] = [
         name: "browser.extra_args",
         about: "Arguments added to Chromium's command line.",
         field: Field::Words(|s| &mut s.browser.extra_args),
+    },
+    Key {
+        name: "browser.private_networks",
+        about: "Open pages of private networks (10.0.0.0/8, 192.168.0.0/16, ...). Those of this machine open always.",
+        field: Field::Switch(|s| &mut s.browser.private_networks),
     },
     Key {
         name: "browser.max_session_mb",

@@ -31,7 +31,7 @@ use super::{
     usage::Usage,
 };
 use crate::{
-    browser::Browsers,
+    browser::{Browsers, guard::Guard},
     files::{Files, Held, Roots, Source},
     options::ClientOptions,
 };
@@ -54,6 +54,8 @@ pub(crate) struct ToolHost {
     pub(crate) roots: Arc<Roots>,
     /// Limits and deadlines.
     pub(crate) settings: Arc<Settings>,
+    /// Which addresses pages may be sent to.
+    pub(crate) guard: Guard,
     /// Fires when the host stops: what still runs answers so.
     pub(crate) stopping: CancellationToken,
 }
@@ -174,7 +176,8 @@ impl ToolHost {
         let (usage, shared) = (Usage::default(), Mutex::default());
         let stopping = CancellationToken::new();
         let roots = Arc::default();
-        Arc::new(Self { manager, cursors, browsers, setups, usage, shared, roots, settings, stopping })
+        let guard = Guard::new(settings.browser.private_networks);
+        Arc::new(Self { manager, cursors, browsers, setups, usage, shared, roots, settings, guard, stopping })
     }
 
     /// Calls the tool `name` for `client`. `cancel` fires when the client takes the call back or goes.

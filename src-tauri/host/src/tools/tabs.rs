@@ -41,6 +41,9 @@ async fn tabs(call: &mut ToolCall, args: &Value) -> Result<(), ToolError> {
     match args.must("action") {
         "new" => {
             let address = args.text("url").map(|url| navigate::address(url, call.options())).transpose()?;
+            if let Some(address) = &address {
+                call.host.guard.admit(address).await?;
+            }
             let tab = side.open_tab().await?;
             if let Some(address) = address {
                 navigate::navigate(&tab, &address, call.host.settings.calls.navigation).await?;

@@ -1,0 +1,319 @@
+//! Which addresses pages may be sent to.
+//!
+//! What counts is the address that a name leads to, not the name. Link-local addresses, where clouds keep their
+//! credentials, and Ebb's own ports are never opened; private networks only by setting; this machine always,
+//! because people test what they build. What a page asks for by itself, redirects included, meets
+//! [`RESOLVER_RULES`] in the browser.
+
+use std::{
+    collections::HashMap,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    time::Duration,
+};
+
+use ebb_core::{Code, Error, Result};
+use parking_lot::Mutex;
+use tokio::{sync::Semaphore, time::Instant};
+use url::{Host, Url};
+
+/// How long a name may take to be looked up; the browser says more about one that takes longer.
+const LOOKUP: Duration = Duration::from_secs(5);
+/// Names looked up at once.
+const AT_ONCE: usize = 32;
+/// How long an answer counts. Chromium itself keeps one for a minute.
+const FRESH: Duration = Duration::from_secs(1);
+/// Answers that are remembered.
+const REMEMBERED: usize = 512;
+
+/// Names of metadata services that lead to addresses which are none of the known ones.
+const METADATA_NAMES: [&str; 4] =
+    ["metadata", "metadata.google.internal", "metadata.goog", "instance-data.ec2.internal"];
+
+/// What Chromium itself must not connect to, whatever asks: WebSockets pass by where requests wait. Each is a
+/// pattern of a host as an address has it once it is in its usual spelling.
+pub(super) const RESOLVER_RULES: &str = "--host-resolver-rules=MAP 169.254.* ~NOTFOUND, \
+     MAP fe80:* ~NOTFOUND, MAP fd00:ec2:* ~NOTFOUND, MAP fd20:ce:* ~NOTFOUND, MAP ::ffff:a9fe:* ~NOTFOUND, \
+     MAP 100.100.100.200 ~NOTFOUND, MAP 192.0.0.192 ~NOTFOUND, MAP 168.63.129.16 ~NOTFOUND, \
+     MAP metadata.google.internal ~NOTFOUND, MAP metadata.goog ~NOTFOUND, \
+     MAP instance-data.ec2.internal ~NOTFOUND";
+
+/// Why an address is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// Link-local, or another place where clouds keep metadata.
+    Metadata,
+    /// A private network, and they are not allowed.
+    Private,
+    /// A port of this very host.
+    OwnPort,
+}
+
+impl Refused {
+    /// As people are told.
+    const fn phrase(self) -> &'static str {
+        match self {
+            Self::Metadata => "Link-local and cloud metadata addresses are never opened.",
+            Self::Private => {
+                "Private networks are opened only with the setting browser.private_networks (ebb config set)."
+            }
+            Self::OwnPort => "This is a port of Ebb itself.",
+        }
+    }
+}
+
+/// What an address is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Metadata,
+    Private,
+    Local,
+    Public,
+}
+
+/// Decides for all browsers of a host.
+#[derive(Debug)]
+pub(crate) struct Guard {
+    private: bool,
+    own_ports: Mutex<Vec<u16>>,
+    answers: Mutex<HashMap<String, (Instant, Vec<IpAddr>)>>,
+    lookups: Semaphore,
+}
+
+impl Guard {
+    /// One that lets private networks through or not.
+    pub(crate) fn new(private: bool) -> Self {
+        let lookups = Semaphore::new(AT_ONCE);
+        Self { private, own_ports: Mutex::default(), answers: Mutex::default(), lookups }
+    }
+
+    /// Whether a page may be sent to `address`, with its name looked up. A name that leads nowhere is the
+    /// browser's to tell: a proxy may know it.
+    ///
+    /// # Errors
+    /// [`Code::NavigationDenied`] with the reason.
+    pub(crate) async fn admit(&self, address: &str) -> Result<()> {
+        let Ok(url) = Url::parse(address) else { return Ok(()) };
+        let verdict = match self.at_once(&url) {
+            Some(verdict) => verdict,
+            None => match self.addresses(url.host_str().unwrap_or_default().to_owned()).await {
+                Some(addresses) => self.judge(&addresses, url.port_or_known_default().unwrap_or_default()),
+                None => None,
+            },
+        };
+        let Some(refused) = verdict else { return Ok(()) };
+        let message = format!("net::ERR_BLOCKED_BY_CLIENT at {address}");
+        Err(Error::new(Code::NavigationDenied, message).next(refused.phrase()))
+    }
+
+    /// From now on this port of this machine is refused.
+    pub(crate) fn own_port(&self, port: u16) {
+        self.own_ports.lock().push(port);
+    }
+
+    /// Why `url` may not be reached, as far as that can be told without looking up a name; the inner option is
+    /// the verdict.
+    fn at_once(&self, url: &Url) -> Option<Option<Refused>> {
+        let port = url.port_or_known_default().unwrap_or_default();
+        match url.host() {
+            Some(Host::Ipv4(ip)) => Some(self.judge(&[ip.into()], port)),
+            Some(Host::Ipv6(ip)) => Some(self.judge(&[ip.into()], port)),
+            Some(Host::Domain(name)) => {
+                let name = name.trim_end_matches('.');
+                if METADATA_NAMES.contains(&name) {
+                    return Some(Some(Refused::Metadata));
+                }
+                // Chromium does not ask anybody for these.
+                let local = name == "localhost" || name.ends_with(".localhost");
+                local.then(|| self.judge(&[Ipv4Addr::LOCALHOST.into()], port))
+            }
+            None => Some(None),
+        }
+    }
+
+    async fn addresses(&self, name: String) -> Option<Vec<IpAddr>> {
+        let known = |name: &str| {
+            let answers = self.answers.lock();
+            answers.get(name).filter(|(at, _)| at.elapsed() < FRESH).map(|(_, addresses)| addresses.clone())
+        };
+        if let Some(addresses) = known(&name) {
+            return Some(addresses);
+        }
+        let _turn = self.lookups.acquire().await.ok()?;
+        if let Some(addresses) = known(&name) {
+            return Some(addresses);
+        }
+        let found = tokio::time::timeout(LOOKUP, tokio::net::lookup_host((name.as_str(), 0))).await.ok()?.ok()?;
+        let addresses: Vec<IpAddr> = found.map(|address| address.ip()).collect();
+        if addresses.is_empty() {
+            return None;
+        }
+        let mut answers = self.answers.lock();
+        if answers.len() >= REMEMBERED {
+            answers.retain(|_, (at, _)| at.elapsed() < FRESH);
+        }
+        if answers.len() < REMEMBERED {
+            answers.insert(name, (Instant::now(), addresses.clone()));
+        }
+        Some(addresses)
+    }
+
+    /// One address that is refused is enough: the browser takes whichever answers.
+    fn judge(&self, addresses: &[IpAddr], port: u16) -> Option<Refused> {
+        addresses.iter().find_map(|address| match kind(*address) {
+            Kind::Metadata => Some(Refused::Metadata),
+            Kind::Private if !self.private => Some(Refused::Private),
+            Kind::Local if self.own_ports.lock().contains(&port) => Some(Refused::OwnPort),
+            _ => None,
+        })
+    }
+}
+
+fn kind(address: IpAddr) -> Kind {
+    match address {
+        IpAddr::V4(ip) => kind_v4(ip),
+        IpAddr::V6(ip) => kind_v6(ip),
+    }
+}
+
+fn kind_v4(ip: Ipv4Addr) -> Kind {
+    let [a, b, c, _] = ip.octets();
+    let is_metadata = ip.is_link_local()
+        // Alibaba, Oracle, Azure.
+        || [[100, 100, 100, 200], [192, 0, 0, 192], [168, 63, 129, 16]].contains(&ip.octets());
+    match (a, b) {
+        _ if is_metadata => Kind::Metadata,
+        // The unspecified address leads to this machine.
+        (0 | 127, _) => Kind::Local,
+        _ if ip.is_private() || (a, b, c) == (192, 0, 0) => Kind::Private,
+        // Carriers, and networks such as Tailscale's; networks for measuring.
+        (100, 64..=127) | (198, 18 | 19) => Kind::Private,
+        (224..=255, _) => Kind::Private,
+        _ => Kind::Public,
+    }
+}
+
+fn kind_v6(ip: Ipv6Addr) -> Kind {
+    let parts = ip.segments();
+    if let Some(inner) = inner_v4(ip) {
+        return kind_v4(inner);
+    }
+    // Amazon and Google have theirs among the unique local ones.
+    let is_metadata = parts[0] & 0xffc0 == 0xfe80
+        || (parts[0] == 0xfd00 && parts[1] == 0xec2)
+        || (parts[0] == 0xfd20 && parts[1] == 0xce);
+    match parts[0] {
+        _ if is_metadata => Kind::Metadata,
+        _ if ip.is_loopback() || ip.is_unspecified() => Kind::Local,
+        0xfc00..=0xfdff | 0xfec0..=0xfeff | 0xff00.. => Kind::Private,
+        _ => Kind::Public,
+    }
+}
+
+/// The address of the old kind that one of the new kind stands for: mapped, compatible, translated, tunnelled.
+fn inner_v4(ip: Ipv6Addr) -> Option<Ipv4Addr> {
+    let parts = ip.segments();
+    let of = |high: u16, low: u16| Some(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low)));
+    match parts {
+        [0, 0, 0, 0, 0, 0xffff, high, low] | [0, 0, 0, 0, 0xffff, 0, high, low] => of(high, low),
+        [0, 0, 0, 0, 0, 0, high, low] if high != 0 => of(high, low),
+        [0x64, 0xff9b, 0 | 1, .., high, low] => of(high, low),
+        [0x2002, high, low, ..] => of(high, low),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(guard: &Guard, url: &str) -> Option<Refused> {
+        guard.at_once(&Url::parse(url).unwrap()).unwrap_or_else(|| panic!("{url} needs a look-up"))
+    }
+
+    #[test]
+    fn metadata_is_refused_in_every_spelling() {
+        let guard = Guard::new(true);
+        for url in [
+            "http://169.254.169.254/latest/meta-data/",
+            "http://169.254.169.254:8080/",
+            "https://169.254.170.2/",
+            "http://0xa9fea9fe/",
+            "http://2852039166/",
+            "http://0251.0376.0251.0376/",
+            "http://0xa9.254.43518/",
+            "http://169.254.169.254./",
+            "http://①⑥⑨.254.169.254/",
+            "http://user:password@169.254.169.254/",
+            "http://[::ffff:169.254.169.254]/",
+            "http://[::ffff:a9fe:a9fe]/",
+            "http://[::169.254.169.254]/",
+            "http://[64:ff9b::169.254.169.254]/",
+            "http://[2002:a9fe:a9fe::1]/",
+            "http://[fe80::1]/",
+            "http://[febf::1]/",
+            "http://[fd00:ec2::254]/",
+            "http://[fd20:ce::254]/",
+            "http://100.100.100.200/",
+            "http://192.0.0.192/",
+            "http://168.63.129.16/",
+            "http://metadata.google.internal/",
+            "http://METADATA.google.internal./",
+            "http://metadata/",
+        ] {
+            assert_eq!(verdict(&guard, url), Some(Refused::Metadata), "{url}");
+        }
+    }
+
+    #[test]
+    fn private_networks_are_a_setting_and_this_machine_is_not() {
+        let (closed, open) = (Guard::new(false), Guard::new(true));
+        for url in [
+            "http://10.0.0.1/",
+            "http://172.16.0.1/",
+            "http://192.168.1.1/",
+            "http://100.64.0.1/",
+            "http://[fd12::1]/",
+            "http://[::ffff:10.0.0.1]/",
+            "http://224.0.0.1/",
+            "http://255.255.255.255/",
+        ] {
+            assert_eq!((verdict(&closed, url), verdict(&open, url)), (Some(Refused::Private), None), "{url}");
+        }
+        for url in [
+            "http://127.0.0.1:3000/",
+            "http://127.1.2.3/",
+            "http://localhost:8080/",
+            "http://app.localhost/",
+            "http://0.0.0.0:80/",
+            "http://[::1]/",
+            "http://8.8.8.8/",
+            "http://172.32.0.1/",
+            "http://[2606:4700::1111]/",
+            "about:blank",
+            "data:text/html,x",
+        ] {
+            assert_eq!(verdict(&closed, url), None, "{url}");
+        }
+        closed.own_port(3000);
+        for url in [
+            "http://127.0.0.1:3000/",
+            "http://localhost:3000/",
+            "http://[::1]:3000/",
+            "http://0:3000/",
+            "ws://[::ffff:127.0.0.1]:3000",
+        ] {
+            assert_eq!(verdict(&closed, url), Some(Refused::OwnPort), "{url}");
+        }
+        assert_eq!(verdict(&closed, "http://127.0.0.1:3001/"), None);
+    }
+
+    #[tokio::test]
+    async fn names_are_looked_up_and_unknown_ones_are_the_browsers_matter() {
+        let guard = Guard::new(false);
+        assert!(guard.at_once(&Url::parse("http://example.invalid/").unwrap()).is_none());
+        assert!(guard.admit("http://example.invalid/").await.is_ok());
+        let refused = guard.admit("http://0xa9fea9fe/x").await.unwrap_err();
+        assert_eq!(refused.code, Code::NavigationDenied);
+        assert!(refused.message.contains("net::ERR_BLOCKED_BY_CLIENT"), "{refused}");
+    }
+}

@@ -1,0 +1,163 @@
+//! F62: where pages may be sent, in a network of the test's own.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpListener,
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+use serde_json::json;
+use support::{Calls as _, HostArgs, Site, TestHost};
+
+/// Where clouds keep credentials.
+const METADATA: &str = "169.254.169.254";
+/// Somebody's private network.
+const PRIVATE: &str = "10.9.8.7";
+
+/// Runs the test below in a network that has these addresses and nothing else.
+#[test]
+fn f62_where_pages_may_be_sent() {
+    let script = format!(
+        "ip link set lo up && ip addr add {METADATA}/32 dev lo && ip addr add {PRIVATE}/32 dev lo && exec \"$@\""
+    );
+    let own = std::env::current_exe().unwrap();
+    let mut command = Command::new("unshare");
+    let root = is_root();
+    command.args(if root { &["--net"][..] } else { &["--map-root-user", "--net"] });
+    command.args(["--", "sh", "-c", &script, "sh"]).arg(own);
+    command.args(["--exact", "addresses::inside_a_network_of_its_own", "--ignored", "--nocapture"]);
+    let output = command.output().expect("unshare, of util-linux, is installed");
+    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+}
+
+fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
+}
+
+/// Counts who comes.
+fn counting(address: &str) -> Arc<AtomicUsize> {
+    let listener = TcpListener::bind((address, 80)).unwrap();
+    let count = Arc::<AtomicUsize>::default();
+    let seen = Arc::clone(&count);
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            seen.fetch_add(1, Ordering::SeqCst);
+            let mut head = [0; 1_024];
+            drop(stream.read(&mut head));
+            let body = "<title>credentials</title>s3cret";
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {}\r\n\r\n", body.len());
+            drop(stream.write_all(format!("{head}{body}").as_bytes()));
+        }
+    });
+    count
+}
+
+/// The address of a page that sends whoever comes to the metadata.
+fn redirecting() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            drop(stream.read(&mut [0; 1_024]));
+            let answer = "HTTP/1.1 302 Found\r\nLocation: http://169.254.169.254/\r\nContent-Length: 0\r\n\r\n";
+            drop(stream.write_all(answer.as_bytes()));
+        }
+    });
+    format!("http://{address}/")
+}
+
+#[test]
+#[ignore = "run by f62_where_pages_may_be_sent, in a network of its own"]
+fn inside_a_network_of_its_own() {
+    let (metadata, private) = (counting(METADATA), counting(PRIVATE));
+    let mut host = TestHost::with(HostArgs { http: true, ..HostArgs::default() });
+    let site = Site::start();
+    let mut client = host.client("visitor");
+    client.open(&site.url("/ok"));
+
+    let own = format!("http://{}/mcp", host.http());
+    let refused = [
+        "http://169.254.169.254/latest/meta-data/",
+        "http://169.254.169.254.:80/",
+        "http://0xa9fea9fe/",
+        "http://2852039166/",
+        "http://0251.0376.0251.0376/",
+        "http://[::ffff:169.254.169.254]/",
+        "http://[::ffff:a9fe:a9fe]/",
+        "http://user:pw@169.254.169.254/",
+        "169.254.169.254",
+        "http://metadata.google.internal/computeMetadata/v1/",
+        "http://10.9.8.7/",
+        "http://0x0a090807/",
+        &own,
+        "file:///etc/passwd",
+        "view-source:http://169.254.169.254/",
+        "view-source:file:///etc/passwd",
+        "chrome://version/",
+        "chrome://settings",
+        "devtools://devtools/bundled/inspector.html",
+        "chrome-extension://aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/x.html",
+        "filesystem:http://127.0.0.1/temporary/x",
+        "blob:http://127.0.0.1/x",
+        "data:text/html,x",
+        "javascript:alert(1)",
+        "FILE:///etc/passwd",
+        " file:///etc/passwd",
+    ];
+    for address in refused {
+        for (tool, arguments) in
+            [("browser_navigate", json!({"url": address})), ("browser_tabs", json!({"action": "new", "url": address}))]
+        {
+            let answer = client.call(tool, arguments);
+            assert!(answer.is_error, "{tool} {address}: {}", answer.text);
+            assert_eq!(answer.code(), "navigation_denied", "{tool} {address}: {}", answer.text);
+        }
+    }
+
+    // What a page does by itself: redirects, frames, pictures, requests, sockets, windows.
+    let redirect = redirecting();
+    assert!(client.call("browser_navigate", json!({"url": redirect})).is_error);
+    client.open(&site.url("/ok"));
+    let tries = "async () => {
+        const to = ['http://169.254.169.254/', 'http://0xa9fea9fe/', 'http://[::ffff:169.254.169.254]/'];
+        const done = [];
+        for (const url of to) {
+            done.push(fetch(url, {mode: 'no-cors'}).then(() => 'reached', () => 'refused'));
+            done.push(new Promise(end => { const i = new Image(); i.onload = i.onerror = () => end('image'); i.src = url; }));
+            done.push(new Promise(end => { const f = document.createElement('iframe'); f.onload = () => end('frame'); f.src = url; document.body.append(f); }));
+            done.push(new Promise(end => { const s = new WebSocket(url.replace('http', 'ws')); s.onopen = s.onerror = () => end('socket'); }));
+            done.push(new Promise(end => { const e = new EventSource(url); e.onopen = e.onerror = () => { e.close(); end('events'); }; }));
+        }
+        navigator.sendBeacon(to[0], 'x');
+        return (await Promise.all(done)).join(' ');
+    }";
+    let said = client.evaluate(tries);
+    assert!(!said.contains("reached"), "{said}");
+    client.call("browser_evaluate", json!({"function": "() => { location.href = 'http://169.254.169.254/'; }"}));
+    client.call("browser_snapshot", json!({}));
+    client.call("browser_evaluate", json!({"function": "() => { window.open('http://169.254.169.254/'); }"}));
+    let seen = client.call("browser_snapshot", json!({}));
+    assert!(!seen.text.contains("s3cret"), "{}", seen.text);
+    assert_eq!(metadata.load(Ordering::SeqCst), 0, "the metadata address was reached");
+    assert_eq!(private.load(Ordering::SeqCst), 0, "the private network was reached");
+    assert!(!client.call("browser_navigate", json!({"url": site.url("/ok")})).is_error, "this machine opens");
+
+    // With the setting, private networks open; metadata never does.
+    drop(client);
+    host.terminate();
+    let file = host.path().join("config.toml");
+    std::fs::write(&file, "[browser]\nprivate_networks = true\n").unwrap();
+    host.next_with(vec!["--config".to_owned(), file.display().to_string()]);
+    host.restart();
+    let mut client = host.client("visitor");
+    assert!(!client.call("browser_navigate", json!({"url": "http://10.9.8.7/"})).is_error);
+    assert!(client.call("browser_navigate", json!({"url": "http://169.254.169.254/"})).is_error);
+    assert_eq!((metadata.load(Ordering::SeqCst), private.load(Ordering::SeqCst) > 0), (0, true));
+}
