@@ -61,6 +61,15 @@ impl Refused {
     }
 }
 
+/// What is known of an address without a look-up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Open,
+    Refused(Refused),
+    /// Its name decides.
+    Unknown,
+}
+
 /// What an address is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -93,14 +102,7 @@ impl Guard {
     /// [`Code::NavigationDenied`] with the reason.
     pub(crate) async fn admit(&self, address: &str) -> Result<()> {
         let Ok(url) = Url::parse(address) else { return Ok(()) };
-        let verdict = match self.at_once(&url) {
-            Some(verdict) => verdict,
-            None => match self.addresses(url.host_str().unwrap_or_default().to_owned()).await {
-                Some(addresses) => self.judge(&addresses, url.port_or_known_default().unwrap_or_default()),
-                None => None,
-            },
-        };
-        let Some(refused) = verdict else { return Ok(()) };
+        let Some(refused) = self.look(&url).await else { return Ok(()) };
         let message = format!("net::ERR_BLOCKED_BY_CLIENT at {address}");
         Err(Error::new(Code::NavigationDenied, message).next(refused.phrase()))
     }
@@ -110,23 +112,32 @@ impl Guard {
         self.own_ports.lock().push(port);
     }
 
-    /// Why `url` may not be reached, as far as that can be told without looking up a name; the inner option is
-    /// the verdict.
-    fn at_once(&self, url: &Url) -> Option<Option<Refused>> {
-        let port = url.port_or_known_default().unwrap_or_default();
-        match url.host() {
-            Some(Host::Ipv4(ip)) => Some(self.judge(&[ip.into()], port)),
-            Some(Host::Ipv6(ip)) => Some(self.judge(&[ip.into()], port)),
-            Some(Host::Domain(name)) => {
-                let name = name.trim_end_matches('.');
-                if METADATA_NAMES.contains(&name) {
-                    return Some(Some(Refused::Metadata));
-                }
-                // Chromium does not ask anybody for these.
-                let local = name == "localhost" || name.ends_with(".localhost");
-                local.then(|| self.judge(&[Ipv4Addr::LOCALHOST.into()], port))
+    /// Why `url` may not be reached, with its name looked up.
+    pub(super) async fn look(&self, url: &Url) -> Option<Refused> {
+        match self.at_once(url) {
+            Verdict::Open => None,
+            Verdict::Refused(refused) => Some(refused),
+            Verdict::Unknown => {
+                let addresses = self.addresses(url.host_str().unwrap_or_default().to_owned()).await?;
+                self.judge(&addresses, url.port_or_known_default().unwrap_or_default())
             }
-            None => Some(None),
+        }
+    }
+
+    /// Whether `url` may be reached, as far as that can be told without looking up a name.
+    pub(super) fn at_once(&self, url: &Url) -> Verdict {
+        let port = url.port_or_known_default().unwrap_or_default();
+        let judged = |address: IpAddr| self.judge(&[address], port).map_or(Verdict::Open, Verdict::Refused);
+        match url.host() {
+            Some(Host::Ipv4(ip)) => judged(ip.into()),
+            Some(Host::Ipv6(ip)) => judged(ip.into()),
+            Some(Host::Domain(name)) => match name.trim_end_matches('.') {
+                name if METADATA_NAMES.contains(&name) => Verdict::Refused(Refused::Metadata),
+                // Chromium does not ask anybody for these.
+                name if name == "localhost" || name.ends_with(".localhost") => judged(Ipv4Addr::LOCALHOST.into()),
+                _ => Verdict::Unknown,
+            },
+            None => Verdict::Open,
         }
     }
 
@@ -185,9 +196,8 @@ fn kind_v4(ip: Ipv4Addr) -> Kind {
         // The unspecified address leads to this machine.
         (0 | 127, _) => Kind::Local,
         _ if ip.is_private() || (a, b, c) == (192, 0, 0) => Kind::Private,
-        // Carriers, and networks such as Tailscale's; networks for measuring.
-        (100, 64..=127) | (198, 18 | 19) => Kind::Private,
-        (224..=255, _) => Kind::Private,
+        // Carriers, and networks such as Tailscale's; networks for measuring; many at once.
+        (100, 64..=127) | (198, 18 | 19) | (224..=255, _) => Kind::Private,
         _ => Kind::Public,
     }
 }
@@ -211,15 +221,15 @@ fn kind_v6(ip: Ipv6Addr) -> Kind {
 
 /// The address of the old kind that one of the new kind stands for: mapped, compatible, translated, tunnelled.
 fn inner_v4(ip: Ipv6Addr) -> Option<Ipv4Addr> {
-    let parts = ip.segments();
-    let of = |high: u16, low: u16| Some(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low)));
-    match parts {
-        [0, 0, 0, 0, 0, 0xffff, high, low] | [0, 0, 0, 0, 0xffff, 0, high, low] => of(high, low),
-        [0, 0, 0, 0, 0, 0, high, low] if high != 0 => of(high, low),
-        [0x64, 0xff9b, 0 | 1, .., high, low] => of(high, low),
-        [0x2002, high, low, ..] => of(high, low),
-        _ => None,
-    }
+    let (high, low) = match ip.segments() {
+        [0, 0, 0, 0, 0, 0, 0, _] => return None,
+        [0, 0, 0, 0, 0, 0 | 0xffff, high, low]
+        | [0, 0, 0, 0, 0xffff, 0, high, low]
+        | [0x64, 0xff9b, 0 | 1, .., high, low]
+        | [0x2002, high, low, ..] => (high, low),
+        _ => return None,
+    };
+    Some(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low)))
 }
 
 #[cfg(test)]
@@ -227,7 +237,11 @@ mod tests {
     use super::*;
 
     fn verdict(guard: &Guard, url: &str) -> Option<Refused> {
-        guard.at_once(&Url::parse(url).unwrap()).unwrap_or_else(|| panic!("{url} needs a look-up"))
+        match guard.at_once(&Url::parse(url).unwrap()) {
+            Verdict::Open => None,
+            Verdict::Refused(refused) => Some(refused),
+            Verdict::Unknown => panic!("{url} needs a look-up"),
+        }
     }
 
     #[test]
@@ -310,7 +324,7 @@ mod tests {
     #[tokio::test]
     async fn names_are_looked_up_and_unknown_ones_are_the_browsers_matter() {
         let guard = Guard::new(false);
-        assert!(guard.at_once(&Url::parse("http://example.invalid/").unwrap()).is_none());
+        assert_eq!(guard.at_once(&Url::parse("http://example.invalid/").unwrap()), Verdict::Unknown);
         assert!(guard.admit("http://example.invalid/").await.is_ok());
         let refused = guard.admit("http://0xa9fea9fe/x").await.unwrap_err();
         assert_eq!(refused.code, Code::NavigationDenied);
