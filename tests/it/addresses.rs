@@ -22,13 +22,18 @@ const PRIVATE: &str = "10.9.8.7";
 /// Runs the test below in a network that has these addresses and nothing else.
 #[test]
 fn f62_where_pages_may_be_sent() {
+    // Two names that lead where they should not.
+    let hosts = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&hosts, format!("127.0.0.1 localhost\n{METADATA} sly.test\n{PRIVATE} inner.test\n")).unwrap();
     let script = format!(
-        "ip link set lo up && ip addr add {METADATA}/32 dev lo && ip addr add {PRIVATE}/32 dev lo && exec \"$@\""
+        "mount --bind {} /etc/hosts && ip link set lo up && ip addr add {METADATA}/32 dev lo && \
+         ip addr add {PRIVATE}/32 dev lo && exec \"$@\"",
+        hosts.path().display()
     );
     let own = std::env::current_exe().unwrap();
     let mut command = Command::new("unshare");
     let root = is_root();
-    command.args(if root { &["--net"][..] } else { &["--map-root-user", "--net"] });
+    command.args(if root { &["--net", "--mount"][..] } else { &["--map-root-user", "--net", "--mount"] });
     command.args(["--", "sh", "-c", &script, "sh"]).arg(own);
     command.args(["--exact", "addresses::inside_a_network_of_its_own", "--ignored", "--nocapture"]);
     let output = command.output().expect("unshare, of util-linux, is installed");
@@ -59,14 +64,14 @@ fn counting(address: &str) -> Arc<AtomicUsize> {
     count
 }
 
-/// The address of a page that sends whoever comes to the metadata.
-fn redirecting() -> String {
+/// The address of a page that sends whoever comes to another.
+fn redirecting(to: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
             drop(stream.read(&mut [0; 1_024]));
-            let answer = "HTTP/1.1 302 Found\r\nLocation: http://169.254.169.254/\r\nContent-Length: 0\r\n\r\n";
+            let answer = format!("HTTP/1.1 302 Found\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n");
             drop(stream.write_all(answer.as_bytes()));
         }
     });
@@ -94,6 +99,9 @@ fn inside_a_network_of_its_own() {
         "http://user:pw@169.254.169.254/",
         "169.254.169.254",
         "http://metadata.google.internal/computeMetadata/v1/",
+        "http://sly.test/",
+        "https://sly.test/",
+        "http://inner.test/",
         "http://10.9.8.7/",
         "http://0x0a090807/",
         &own,
@@ -122,29 +130,46 @@ fn inside_a_network_of_its_own() {
     }
 
     // What a page does by itself: redirects, frames, pictures, requests, sockets, windows.
-    let redirect = redirecting();
-    assert!(client.call("browser_navigate", json!({"url": redirect})).is_error);
+    for to in ["http://169.254.169.254/", "http://sly.test/", "http://inner.test/", "http://10.9.8.7/"] {
+        let answer = client.call("browser_navigate", json!({"url": redirecting(to)}));
+        assert_eq!((answer.is_error, answer.code()), (true, "navigation_denied"), "{to}: {}", answer.text);
+    }
+    let answer = client.call("browser_navigate", json!({"url": redirecting("http://no.test/")}));
+    assert_eq!(answer.code(), "navigation_failed", "a name that leads nowhere: {}", answer.text);
     client.open(&site.url("/ok"));
-    let tries = "async () => {
-        const to = ['http://169.254.169.254/', 'http://0xa9fea9fe/', 'http://[::ffff:169.254.169.254]/'];
+    let tries = format!(
+        "async () => {{ const turns = ['{}', '{}'];",
+        redirecting("http://sly.test/"),
+        redirecting("http://10.9.8.7/")
+    );
+    let tries = tries + "
+        const plain = ['http://169.254.169.254/', 'http://0xa9fea9fe/', 'http://[::ffff:169.254.169.254]/'];
+        const to = [...plain, 'http://sly.test/', 'http://inner.test/', 'http://10.9.8.7/', ...turns];
         const done = [];
+        for (const url of plain) {
+            done.push(new Promise(end => { const s = new WebSocket(url.replace('http', 'ws')); s.onopen = s.onerror = () => end('socket'); }));
+        }
         for (const url of to) {
+            const code = `fetch('${url}', {mode: 'no-cors'}).then(() => postMessage('reached'), () => postMessage('refused'))`;
+            const worker = new Worker(URL.createObjectURL(new Blob([code])));
+            done.push(new Promise(end => { worker.onmessage = event => end('worker ' + event.data); }));
             done.push(fetch(url, {mode: 'no-cors'}).then(() => 'reached', () => 'refused'));
             done.push(new Promise(end => { const i = new Image(); i.onload = i.onerror = () => end('image'); i.src = url; }));
             done.push(new Promise(end => { const f = document.createElement('iframe'); f.onload = () => end('frame'); f.src = url; document.body.append(f); }));
-            done.push(new Promise(end => { const s = new WebSocket(url.replace('http', 'ws')); s.onopen = s.onerror = () => end('socket'); }));
             done.push(new Promise(end => { const e = new EventSource(url); e.onopen = e.onerror = () => { e.close(); end('events'); }; }));
         }
-        navigator.sendBeacon(to[0], 'x');
+        to.forEach(url => navigator.sendBeacon(url, 'x'));
         return (await Promise.all(done)).join(' ');
     }";
-    let said = client.evaluate(tries);
+    let said = client.evaluate(&tries);
     assert!(!said.contains("reached"), "{said}");
-    client.call("browser_evaluate", json!({"function": "() => { location.href = 'http://169.254.169.254/'; }"}));
-    client.call("browser_snapshot", json!({}));
-    client.call("browser_evaluate", json!({"function": "() => { window.open('http://169.254.169.254/'); }"}));
-    let seen = client.call("browser_snapshot", json!({}));
-    assert!(!seen.text.contains("s3cret"), "{}", seen.text);
+    for to in ["http://169.254.169.254/", "http://sly.test/", "http://10.9.8.7/"] {
+        client.open(&site.url("/ok"));
+        client.call("browser_evaluate", json!({"function": format!("() => {{ window.open('{to}'); }}")}));
+        client.call("browser_evaluate", json!({"function": format!("() => {{ location.href = '{to}'; }}")}));
+        let seen = client.call("browser_wait_for", json!({"time": 0.2}));
+        assert!(!seen.text.contains("s3cret"), "{}", seen.text);
+    }
     assert_eq!(metadata.load(Ordering::SeqCst), 0, "the metadata address was reached");
     assert_eq!(private.load(Ordering::SeqCst), 0, "the private network was reached");
     assert!(!client.call("browser_navigate", json!({"url": site.url("/ok")})).is_error, "this machine opens");
@@ -157,7 +182,11 @@ fn inside_a_network_of_its_own() {
     host.next_with(vec!["--config".to_owned(), file.display().to_string()]);
     host.restart();
     let mut client = host.client("visitor");
-    assert!(!client.call("browser_navigate", json!({"url": "http://10.9.8.7/"})).is_error);
+    for open in ["http://10.9.8.7/", "http://inner.test/", &redirecting("http://inner.test/")] {
+        let answer = client.call("browser_navigate", json!({"url": open}));
+        assert!(!answer.is_error && answer.text.contains("s3cret"), "{open}: {}", answer.text);
+    }
+    assert!(client.call("browser_navigate", json!({"url": "http://sly.test/"})).is_error);
     assert!(client.call("browser_navigate", json!({"url": "http://169.254.169.254/"})).is_error);
     assert_eq!((metadata.load(Ordering::SeqCst), private.load(Ordering::SeqCst) > 0), (0, true));
 }

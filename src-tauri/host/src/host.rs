@@ -206,10 +206,10 @@ impl Host {
             servers.push(serve(Address::Tcp(options), &tools, Arc::clone(&revivals))?);
         }
         for port in servers.iter().filter_map(HttpServer::address).map(|address| address.port()) {
-            tools.guard.own_port(port);
+            tools.browsers.guard().own_port(port);
         }
         if let Some(port) = dashboard.as_ref().map(Dashboard::port) {
-            tools.guard.own_port(port);
+            tools.browsers.guard().own_port(port);
         }
         let mcp = McpServer::start(Listener::bind(&paths.mcp_sock, &lock)?, tools);
 

@@ -192,7 +192,7 @@ impl Standalone {
         let revivals = Revivals::open(None, Box::new(why_ended)).await;
         let server = HttpServer::start(Address::Tcp(options), &self.tools, revivals)?;
         let address = server.address().ok_or_else(|| Error::new(Code::Internal, "the HTTP port has no address"))?;
-        self.tools.guard.own_port(address.port());
+        self.tools.browsers.guard().own_port(address.port());
         self.http = Some(server);
         Ok(address)
     }

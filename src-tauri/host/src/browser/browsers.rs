@@ -19,6 +19,7 @@ use parking_lot::Mutex;
 use super::{
     chromium::Chromium,
     endpoint::Endpoint,
+    guard::Guard,
     plan::Plan,
     pool::{Common, Mode, Pool},
     session::SessionBrowser,
@@ -85,6 +86,11 @@ impl Browsers {
     /// Where run directories are made.
     pub(crate) fn run_dirs(&self) -> Arc<RunDirs> {
         Arc::clone(&self.common.run_dirs)
+    }
+
+    /// Which addresses their pages may reach.
+    pub(crate) fn guard(&self) -> &Arc<Guard> {
+        &self.common.guard
     }
 
     /// Whose events to send changes through.

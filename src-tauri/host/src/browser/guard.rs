@@ -2,8 +2,9 @@
 //!
 //! What counts is the address that a name leads to, not the name. Link-local addresses, where clouds keep their
 //! credentials, and Ebb's own ports are never opened; private networks only by setting; this machine always,
-//! because people test what they build. What a page asks for by itself, redirects included, meets
-//! [`RESOLVER_RULES`] in the browser.
+//! because people test what they build. Every request of a page waits until its address was looked at, redirects
+//! included; WebSockets and workers that serve several pages only meet [`RESOLVER_RULES`] in the browser. A name
+//! is looked up again once its answer is a second old, so one that changes later is seen.
 
 use std::{
     collections::HashMap,
@@ -11,13 +12,14 @@ use std::{
     time::Duration,
 };
 
-use ebb_core::{Code, Error, Result};
+use ebb_core::{Code, Error};
 use parking_lot::Mutex;
 use tokio::{sync::Semaphore, time::Instant};
 use url::{Host, Url};
 
-/// How long a name may take to be looked up; the browser says more about one that takes longer.
-const LOOKUP: Duration = Duration::from_secs(5);
+/// How long a name may take to be looked up. One that takes longer is refused: it must not get its answer after
+/// it was let through.
+const LOOKUP: Duration = Duration::from_secs(10);
 /// Names looked up at once.
 const AT_ONCE: usize = 32;
 /// How long an answer counts. Chromium itself keeps one for a minute.
@@ -46,9 +48,19 @@ pub(crate) enum Refused {
     Private,
     /// A port of this very host.
     OwnPort,
+    /// Its name was not looked up in time.
+    Late,
 }
 
 impl Refused {
+    /// As the browser is told.
+    pub(super) const fn reason(self) -> &'static str {
+        match self {
+            Self::Late => "NameNotResolved",
+            _ => "BlockedByClient",
+        }
+    }
+
     /// As people are told.
     const fn phrase(self) -> &'static str {
         match self {
@@ -57,6 +69,7 @@ impl Refused {
                 "Private networks are opened only with the setting browser.private_networks (ebb config set)."
             }
             Self::OwnPort => "This is a port of Ebb itself.",
+            Self::Late => "Its name was not looked up in time: try again.",
         }
     }
 }
@@ -95,15 +108,15 @@ impl Guard {
         Self { private, own_ports: Mutex::default(), answers: Mutex::default(), lookups }
     }
 
-    /// Whether a page may be sent to `address`, with its name looked up. A name that leads nowhere is the
-    /// browser's to tell: a proxy may know it.
+    /// Whether a page may be sent to `address`, with its name looked up.
     ///
     /// # Errors
     /// [`Code::NavigationDenied`] with the reason.
-    pub(crate) async fn admit(&self, address: &str) -> Result<()> {
+    pub(crate) async fn admit(&self, address: &str) -> Result<(), Error> {
         let Ok(url) = Url::parse(address) else { return Ok(()) };
         let Some(refused) = self.look(&url).await else { return Ok(()) };
-        let message = format!("net::ERR_BLOCKED_BY_CLIENT at {address}");
+        let error = if refused == Refused::Late { "ERR_NAME_NOT_RESOLVED" } else { "ERR_BLOCKED_BY_CLIENT" };
+        let message = format!("net::{error} at {address}");
         Err(Error::new(Code::NavigationDenied, message).next(refused.phrase()))
     }
 
@@ -117,10 +130,10 @@ impl Guard {
         match self.at_once(url) {
             Verdict::Open => None,
             Verdict::Refused(refused) => Some(refused),
-            Verdict::Unknown => {
-                let addresses = self.addresses(url.host_str().unwrap_or_default().to_owned()).await?;
-                self.judge(&addresses, url.port_or_known_default().unwrap_or_default())
-            }
+            Verdict::Unknown => match self.addresses(url.host_str().unwrap_or_default().to_owned()).await {
+                Ok(addresses) => self.judge(&addresses, url.port_or_known_default().unwrap_or_default()),
+                Err(late) => Some(late),
+            },
         }
     }
 
@@ -141,23 +154,23 @@ impl Guard {
         }
     }
 
-    async fn addresses(&self, name: String) -> Option<Vec<IpAddr>> {
+    /// Where a name leads; empty for nowhere.
+    async fn addresses(&self, name: String) -> Result<Vec<IpAddr>, Refused> {
         let known = |name: &str| {
             let answers = self.answers.lock();
             answers.get(name).filter(|(at, _)| at.elapsed() < FRESH).map(|(_, addresses)| addresses.clone())
         };
         if let Some(addresses) = known(&name) {
-            return Some(addresses);
+            return Ok(addresses);
         }
-        let _turn = self.lookups.acquire().await.ok()?;
+        let _turn = self.lookups.acquire().await.map_err(|_| Refused::Late)?;
         if let Some(addresses) = known(&name) {
-            return Some(addresses);
+            return Ok(addresses);
         }
-        let found = tokio::time::timeout(LOOKUP, tokio::net::lookup_host((name.as_str(), 0))).await.ok()?.ok()?;
-        let addresses: Vec<IpAddr> = found.map(|address| address.ip()).collect();
-        if addresses.is_empty() {
-            return None;
-        }
+        let lookup = tokio::net::lookup_host((name.as_str(), 0));
+        let found = tokio::time::timeout(LOOKUP, lookup).await.map_err(|_| Refused::Late)?;
+        // A name that leads nowhere is the browser's to tell: a proxy may know it.
+        let addresses: Vec<IpAddr> = found.into_iter().flatten().map(|address| address.ip()).collect();
         let mut answers = self.answers.lock();
         if answers.len() >= REMEMBERED {
             answers.retain(|_, (at, _)| at.elapsed() < FRESH);
@@ -165,7 +178,7 @@ impl Guard {
         if answers.len() < REMEMBERED {
             answers.insert(name, (Instant::now(), addresses.clone()));
         }
-        Some(addresses)
+        Ok(addresses)
     }
 
     /// One address that is refused is enough: the browser takes whichever answers.

@@ -16,6 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{
     chromium::Chromium,
+    guard::Guard,
     pipe::EventSink,
     seed::{self, SeedEvent},
     session::{Context, SessionBrowser, explain},
@@ -28,6 +29,8 @@ pub(crate) struct Hub {
     sessions: Mutex<HashMap<String, Weak<SessionBrowser>>>,
     tabs: Mutex<HashMap<String, Arc<Tab>>>,
     tasks: TaskTracker,
+    /// Which addresses pages may reach.
+    guard: Arc<Guard>,
     /// Contexts that nobody uses yet, and what listens to their pages.
     seeding: Mutex<HashMap<String, mpsc::Sender<SeedEvent>>>,
     /// Somebody else's browser: what is not ours in it is left alone.
@@ -36,18 +39,18 @@ pub(crate) struct Hub {
 
 impl Hub {
     /// A hub whose tab set-ups run in `tasks`.
-    pub(crate) fn new(tasks: TaskTracker) -> Arc<Self> {
-        Self::with(tasks, false)
+    pub(crate) fn new(tasks: TaskTracker, guard: Arc<Guard>) -> Arc<Self> {
+        Self::with(tasks, guard, false)
     }
 
     /// The same for a browser that somebody else runs.
-    pub(crate) fn of_others(tasks: TaskTracker) -> Arc<Self> {
-        Self::with(tasks, true)
+    pub(crate) fn of_others(tasks: TaskTracker, guard: Arc<Guard>) -> Arc<Self> {
+        Self::with(tasks, guard, true)
     }
 
-    fn with(tasks: TaskTracker, of_others: bool) -> Arc<Self> {
+    fn with(tasks: TaskTracker, guard: Arc<Guard>, of_others: bool) -> Arc<Self> {
         let (chromium, sessions, tabs) = (OnceLock::new(), Mutex::default(), Mutex::default());
-        Arc::new(Self { chromium, sessions, tabs, tasks, seeding: Mutex::default(), of_others })
+        Arc::new(Self { chromium, sessions, tabs, tasks, guard, seeding: Mutex::default(), of_others })
     }
 
     /// Tells the hub which Chromium it serves.
@@ -215,7 +218,7 @@ impl EventSink for Hub {
             (Some(session), "Fetch.requestPaused") => match self.tab(session) {
                 Some(tab) => {
                     if let Some(chromium) = self.chromium.get().and_then(Weak::upgrade) {
-                        super::intercept::answer(&chromium.connection, session, tab.routes(), &params);
+                        super::intercept::answer(&chromium, session, tab.routes(), &self.guard, &self.tasks, &params);
                     }
                 }
                 None => drop(self.seed(None, session, method, &params)),

@@ -1,31 +1,73 @@
-//! Answers the requests that a page waits with, by the routes of its session.
+//! Answers the requests that a page waits with, each of them and each of their redirects: by the routes of its
+//! session, and by what the guard says of the address it leads to.
 //!
-//! Runs inside the reader of the pipe: it awaits nothing, and each request gets exactly one answer.
+//! Runs inside the reader of the pipe: what has to wait for the look-up of a name does so in a task of its own.
+//! Each request gets exactly one answer.
+
+use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
+use tokio_util::task::TaskTracker;
+use url::Url;
 
 use super::{
-    pipe::Connection,
+    chromium::Chromium,
+    guard::{Guard, Refused, Verdict},
     routes::{Route, Routes},
 };
 
-/// What makes a page wait with its requests while there are routes; and what ends that.
-pub(crate) fn commands(routes: &Routes) -> Vec<(&'static str, Value)> {
-    if routes.is_empty() {
-        return vec![("Fetch.disable", json!({})), ("Network.setCacheDisabled", json!({"cacheDisabled": false}))];
-    }
-    // What comes out of the cache would pass by every route.
-    vec![
-        ("Network.setCacheDisabled", json!({"cacheDisabled": true})),
-        ("Fetch.enable", json!({"patterns": [{"urlPattern": "*"}]})),
-    ]
+/// What makes a page wait with its requests.
+pub(crate) fn waits() -> (&'static str, Value) {
+    ("Fetch.enable", json!({"patterns": [{"urlPattern": "*"}]}))
 }
 
-/// Answers one `Fetch.requestPaused` of the DevTools session `cdp`.
-pub(crate) fn answer(connection: &Connection, cdp: &str, routes: &Routes, params: &Value) {
+/// What a page is told when its routes changed.
+pub(crate) fn cache(routes: &Routes) -> (&'static str, Value) {
+    // What comes out of the cache would pass by every route.
+    ("Network.setCacheDisabled", json!({"cacheDisabled": !routes.is_empty()}))
+}
+
+/// Answers one `Fetch.requestPaused` of the DevTools session `cdp`. A name has to be looked up in `tasks`.
+pub(crate) fn answer(
+    chromium: &Arc<Chromium>,
+    cdp: &str,
+    routes: &Routes,
+    guard: &Arc<Guard>,
+    tasks: &TaskTracker,
+    params: &Value,
+) {
     let (method, answer) = decide(routes, params);
-    connection.post_raw(Some(cdp), method, &answer);
+    if method == "Fetch.fulfillRequest" {
+        // It never gets to the network.
+        return chromium.connection.post_raw(Some(cdp), method, &answer);
+    }
+    let url = params.pointer("/request/url").and_then(Value::as_str).unwrap_or_default();
+    let Ok(url) = Url::parse(url) else {
+        return chromium.connection.post_raw(Some(cdp), method, &answer);
+    };
+    match guard.at_once(&url) {
+        Verdict::Open => chromium.connection.post_raw(Some(cdp), method, &answer),
+        Verdict::Refused(refused) => refuse(chromium, cdp, refused, &answer),
+        Verdict::Unknown => {
+            let (chromium, cdp, guard) = (Arc::clone(chromium), cdp.to_owned(), Arc::clone(guard));
+            tasks.spawn(async move {
+                let verdict = tokio::select! {
+                    verdict = guard.look(&url) => verdict,
+                    () = chromium.connection.closed() => return,
+                };
+                match verdict {
+                    None => chromium.connection.post_raw(Some(&cdp), method, &answer),
+                    Some(refused) => refuse(&chromium, &cdp, refused, &answer),
+                }
+            });
+        }
+    }
+}
+
+fn refuse(chromium: &Chromium, cdp: &str, refused: Refused, answer: &Value) {
+    let refusal = json!({"requestId": answer["requestId"], "errorReason": refused.reason()});
+    chromium.connection.post_raw(Some(cdp), "Fetch.failRequest", &refusal);
 }
 
 fn decide(routes: &Routes, params: &Value) -> (&'static str, Value) {

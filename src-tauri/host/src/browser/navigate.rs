@@ -83,6 +83,10 @@ pub(crate) async fn navigate(tab: &Arc<Tab>, address: &str, deadline: Duration) 
                 // A download or an answer without content: the old document stays.
                 return Ok(());
             }
+            if error == "net::ERR_BLOCKED_BY_CLIENT" {
+                return Err(Error::new(Code::NavigationDenied, format!("{error} at {address}"))
+                    .next("Its name or a redirect leads to an address or origin that pages may not open."));
+            }
             return Err(Error::new(Code::NavigationFailed, format!("{error} at {address}"))
                 .next("Check the address, and that its server runs."));
         }

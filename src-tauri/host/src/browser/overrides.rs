@@ -44,8 +44,9 @@ impl Overrides {
         let (beginning, now) = self.emulation.lock().clone();
         let mut commands = if kept { now.changes(&beginning, agent) } else { now.whole(agent) };
         if !self.routes.is_empty() {
-            commands.extend(intercept::commands(&self.routes));
+            commands.push(intercept::cache(&self.routes));
         }
+        commands.push(intercept::waits());
         commands
     }
 
@@ -129,12 +130,12 @@ impl SessionBrowser {
         Ok(())
     }
 
-    /// Tells all tabs whether they wait with their requests.
+    /// Tells all tabs whether they may answer requests out of their cache.
     ///
     /// # Errors
     /// As [`Tab::send`].
     pub(crate) async fn routes_changed(&self) -> Result<()> {
-        self.tell_tabs(&intercept::commands(&self.overrides.routes)).await
+        self.tell_tabs(&[intercept::cache(&self.overrides.routes)]).await
     }
 
     /// Sends the same commands to every tab, side by side. A tab that closed or crashed meanwhile is no error.

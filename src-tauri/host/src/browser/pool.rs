@@ -20,8 +20,8 @@ use parking_lot::Mutex;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    census::Contexts, chromium::Chromium, display, endpoint::Endpoint, hub::Hub, launch, locate, plan::Plan,
-    profile::Profile, scale::Scale, session::closing,
+    census::Contexts, chromium::Chromium, display, endpoint::Endpoint, guard::Guard, hub::Hub, launch, locate,
+    plan::Plan, profile::Profile, scale::Scale, session::closing,
 };
 use crate::run::RunDirs;
 
@@ -39,6 +39,8 @@ pub(crate) struct Common {
     pub(super) contexts: Arc<Contexts>,
     /// What weighs their processes.
     pub(super) scale: Arc<Scale>,
+    /// Which addresses pages may reach.
+    pub(super) guard: Arc<Guard>,
     /// Work that must outlive who asked for it.
     pub(super) tasks: TaskTracker,
     manager: OnceLock<SessionManager>,
@@ -47,7 +49,8 @@ pub(crate) struct Common {
 impl Common {
     pub(super) fn new(settings: BrowserSettings, plan: Plan, run_dirs: Arc<RunDirs>) -> Arc<Self> {
         let (contexts, scale, tasks) = (Arc::default(), Arc::default(), TaskTracker::new());
-        Arc::new(Self { settings, plan, run_dirs, contexts, scale, tasks, manager: OnceLock::new() })
+        let guard = Arc::new(Guard::new(settings.private_networks));
+        Arc::new(Self { settings, plan, run_dirs, contexts, scale, guard, tasks, manager: OnceLock::new() })
     }
 
     /// Whose events to send changes through. Once, when the host is composed.
@@ -206,7 +209,7 @@ impl Pool {
         };
         let (settings, tasks) = (&self.common.settings, self.tasks());
         if let Mode::Endpoint(endpoint) = &self.mode {
-            let hub = Hub::of_others(tasks.clone());
+            let hub = Hub::of_others(tasks.clone(), Arc::clone(&self.common.guard));
             let sink: Arc<Hub> = Arc::clone(&hub);
             let plan = &self.common.plan;
             let attached = tokio::select! {
@@ -243,7 +246,7 @@ impl Pool {
                 return Err(error);
             }
         };
-        let hub = Hub::new(tasks.clone());
+        let hub = Hub::new(tasks.clone(), Arc::clone(&self.common.guard));
         let sink: Arc<Hub> = Arc::clone(&hub);
         let chromium = Chromium::start(launched, run_dir, found, sink, tasks, unwanted, changed).await?;
         hub.serve(&chromium);

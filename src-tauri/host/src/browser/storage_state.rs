@@ -105,7 +105,6 @@ impl Hidden {
         tab.answer_by(routes);
         // A worker of the site must not answer in our stead.
         tab.send("Network.setBypassServiceWorker", &json!({"bypass": true})).await?;
-        tab.send("Fetch.enable", &json!({"patterns": [{"urlPattern": "*"}]})).await?;
         Ok(hidden)
     }
 

@@ -31,7 +31,7 @@ use super::{
     usage::Usage,
 };
 use crate::{
-    browser::{Browsers, guard::Guard},
+    browser::Browsers,
     files::{Files, Held, Roots, Source},
     options::ClientOptions,
 };
@@ -54,8 +54,6 @@ pub(crate) struct ToolHost {
     pub(crate) roots: Arc<Roots>,
     /// Limits and deadlines.
     pub(crate) settings: Arc<Settings>,
-    /// Which addresses pages may be sent to.
-    pub(crate) guard: Guard,
     /// Fires when the host stops: what still runs answers so.
     pub(crate) stopping: CancellationToken,
 }
@@ -176,8 +174,7 @@ impl ToolHost {
         let (usage, shared) = (Usage::default(), Mutex::default());
         let stopping = CancellationToken::new();
         let roots = Arc::default();
-        let guard = Guard::new(settings.browser.private_networks);
-        Arc::new(Self { manager, cursors, browsers, setups, usage, shared, roots, settings, guard, stopping })
+        Arc::new(Self { manager, cursors, browsers, setups, usage, shared, roots, settings, stopping })
     }
 
     /// Calls the tool `name` for `client`. `cancel` fires when the client takes the call back or goes.

@@ -42,7 +42,7 @@ pub(crate) fn tools() -> Vec<ToolSpec> {
 
 async fn go(call: &mut ToolCall, url: &str) -> Result<(), super::catalog::ToolError> {
     let address = navigate::address(url, call.options())?;
-    call.host.guard.admit(&address).await?;
+    call.host.browsers.guard().admit(&address).await?;
     let tab = page::tab_as_it_is(call).await?;
     let gone = navigate::navigate(&tab, &address, call.navigation_timeout()).await;
     // A dialog in the way of the load: the page is there and waits for its answer.

@@ -42,7 +42,7 @@ async fn tabs(call: &mut ToolCall, args: &Value) -> Result<(), ToolError> {
         "new" => {
             let address = args.text("url").map(|url| navigate::address(url, call.options())).transpose()?;
             if let Some(address) = &address {
-                call.host.guard.admit(address).await?;
+                call.host.browsers.guard().admit(address).await?;
             }
             let tab = side.open_tab().await?;
             if let Some(address) = address {

@@ -63,7 +63,6 @@ impl Bench {
             usage: crate::tools::usage::Usage::default(),
             shared: parking_lot::Mutex::default(),
             roots: Arc::default(),
-            guard: crate::browser::guard::Guard::new(false),
             settings: Arc::new(settings),
             stopping: CancellationToken::new(),
         });
