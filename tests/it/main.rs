@@ -36,6 +36,8 @@ mod deaths;
 mod desk;
 /// Every way a client can go: closed, half closed, killed while idle, while a page hangs, while its browser is born.
 mod disconnects;
+/// What pages download: where it lands, its names, its limits.
+mod downloads;
 /// A browser that somebody else runs: what is ours in it goes as everywhere, what is not is left alone.
 mod endpoint;
 /// A browser is killed while it starts, works or idles; a page or a helper of it dies, freezes, spins or eats memory.

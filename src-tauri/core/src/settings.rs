@@ -194,6 +194,8 @@ pub struct BrowserSettings {
     pub endpoint: Option<String>,
     /// Whether pages of private networks may be opened. Pages of this machine always may.
     pub private_networks: bool,
+    /// Bytes of one downloaded file; a session's downloads together may take four times as much. Zero: no limit.
+    pub max_download_bytes: u64,
     /// Bytes that the pages of one session may hold; above it the heaviest of them is ended. Zero: no limit.
     pub max_session_bytes: u64,
 }
@@ -276,7 +278,11 @@ impl Default for Settings {
                 max_message_chars: 10_000,
             },
             // What one page's script can hold at all; more is many heavy pages, or one that runs away.
-            browser: BrowserSettings { max_session_bytes: mb(4_000), ..BrowserSettings::default() },
+            browser: BrowserSettings {
+                max_session_bytes: mb(4_000),
+                max_download_bytes: mb(250),
+                ..BrowserSettings::default()
+            },
             cleanup: CleanupSettings {
                 devtools: Duration::from_millis(300),
                 cursors: Duration::from_millis(700),

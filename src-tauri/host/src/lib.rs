@@ -19,7 +19,6 @@ pub mod transport;
 
 pub mod run;
 
-#[cfg_attr(not(test), expect(dead_code, reason = "what only downloads need, which are not taken into a project yet"))]
 mod files;
 #[cfg(unix)]
 mod host;

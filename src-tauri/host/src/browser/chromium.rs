@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashSet,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU32, Ordering},
@@ -90,6 +91,8 @@ struct Process {
     sandbox_off: Option<String>,
     /// What it said.
     words: LastWords,
+    /// Everything it writes is in here, and goes with it.
+    folder: PathBuf,
 }
 
 impl Chromium {
@@ -108,7 +111,8 @@ impl Chromium {
         changed: impl Fn() + Send + Sync + 'static,
     ) -> Result<Arc<Self>> {
         let Launched { mut child, pid, read, write, sandbox_off, words, profile } = launched;
-        let process = Process { pid, found, sandbox_off, words };
+        let folder = run_dir.path().to_owned();
+        let process = Process { pid, found, sandbox_off, words, folder };
         let connected = match Connection::open(read, write, sink, tasks) {
             Ok(connection) => tokio::select! {
                 version = first_answer(&connection, &mut child) => version.map(|version| (connection, version)),
@@ -187,6 +191,14 @@ impl Chromium {
             gone: CancellationToken::new(),
             trace: tokio::sync::Mutex::new(()),
             disposals: Semaphore::new(super::disposal::AT_ONCE),
+        }
+    }
+
+    /// The folder that it writes in, where it is one of this host.
+    pub(super) fn folder(&self) -> Option<&Path> {
+        match &self.origin {
+            Origin::Ours(process) => Some(&process.folder),
+            Origin::Theirs(_) => None,
         }
     }
 

@@ -16,6 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{
     chromium::Chromium,
+    downloads::Then,
     guard::Guard,
     pipe::EventSink,
     seed::{self, SeedEvent},
@@ -185,6 +186,46 @@ impl Hub {
         }
     }
 
+    /// A frame begins to download something. One whose tab is gone already is found by its file.
+    fn download_begins(&self, params: &Value) {
+        let text = |name: &str| params.get(name).and_then(Value::as_str).unwrap_or_default();
+        let (frame, guid) = (text("frameId"), text("guid"));
+        let tab = self.tabs.lock().values().find(|tab| tab.peek(|state| state.frames.contains_key(frame))).cloned();
+        let sessions: Vec<_> = self.sessions.lock().values().filter_map(Weak::upgrade).collect();
+        if let Some(session) = tab.and_then(|tab| sessions.into_iter().find(|session| session.has(&tab))) {
+            let then = session.downloads.begins(guid, text("suggestedFilename"));
+            self.download(&session, guid, then);
+        }
+    }
+
+    fn download_goes_on(&self, params: &Value) {
+        let guid = params.get("guid").and_then(Value::as_str).unwrap_or_default();
+        let bytes = |name: &str| params.get(name).and_then(Value::as_f64).unwrap_or_default() as u64;
+        let state = params.get("state").and_then(Value::as_str).unwrap_or_default();
+        let sessions: Vec<_> = self.sessions.lock().values().filter_map(Weak::upgrade).collect();
+        let known = sessions.iter().find(|session| session.downloads.knows(guid));
+        let Some(session) = known.or_else(|| sessions.iter().find(|session| session.downloads.holds(guid))) else {
+            return;
+        };
+        if known.is_none() {
+            let then = session.downloads.begins(guid, "");
+            self.download(session, guid, then);
+        }
+        let then = session.downloads.goes_on(guid, state, bytes("receivedBytes"), bytes("totalBytes"));
+        self.download(session, guid, then);
+    }
+
+    fn download(&self, session: &Arc<SessionBrowser>, guid: &str, then: Then) {
+        match then {
+            Then::Nothing => {}
+            Then::Cancel => session.cancel_download(guid),
+            Then::Take => {
+                let (session, guid) = (Arc::clone(session), guid.to_owned());
+                self.tasks.spawn(async move { session.downloads.take(&guid).await });
+            }
+        }
+    }
+
     fn notify(&self, tab: &Tab) {
         for session in self.sessions.lock().values().filter_map(Weak::upgrade) {
             if session.has(tab) {
@@ -198,6 +239,7 @@ impl EventSink for Hub {
     fn event(&self, session: Option<&str>, method: &str, params: &str) {
         let wanted = super::capture::is_wanted(method)
             || method == "Fetch.requestPaused"
+            || method.starts_with("Browser.download")
             || (self.of_others && method == "Target.targetCreated");
         if !wanted {
             return;
@@ -215,6 +257,8 @@ impl EventSink for Hub {
                     self.notify(&tab);
                 }
             }
+            (_, "Browser.downloadWillBegin") => self.download_begins(&params),
+            (_, "Browser.downloadProgress") => self.download_goes_on(&params),
             (Some(session), "Fetch.requestPaused") => match self.tab(session) {
                 Some(tab) => {
                     if let Some(chromium) = self.chromium.get().and_then(Weak::upgrade) {

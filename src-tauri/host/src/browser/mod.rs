@@ -12,6 +12,7 @@ mod chromium;
 pub(crate) mod cookies;
 mod display;
 mod disposal;
+mod downloads;
 mod emulate;
 pub(crate) mod emulation;
 mod endpoint;

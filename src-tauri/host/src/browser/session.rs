@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use chromiumoxide::cdp::browser_protocol::{
-    browser::{BrowserContextId, SetDownloadBehaviorBehavior, SetDownloadBehaviorParams},
+    browser::{BrowserContextId, CancelDownloadParams, SetDownloadBehaviorBehavior, SetDownloadBehaviorParams},
     target::{CreateBrowserContextParams, GetBrowserContextsParams},
 };
 use ebb_core::{
@@ -21,6 +21,7 @@ use super::{
     census::Leaving,
     chromium::Chromium,
     disposal::{climb, dispose_context, end_stragglers, renderers},
+    downloads::Downloads,
     overrides::Overrides,
     pipe::{CALL, CdpError},
     plan::bypass_list,
@@ -89,6 +90,8 @@ pub struct SessionBrowser {
     pub(super) slot: Mutex<Slot>,
     pub(super) changes: watch::Sender<()>,
     files: Arc<Held>,
+    /// What its pages download.
+    pub(crate) downloads: Arc<Downloads>,
     /// The file that says what it did.
     pub(crate) record: Mutex<Option<Place>>,
 }
@@ -104,6 +107,7 @@ impl SessionBrowser {
         apart: bool,
     ) -> Arc<Self> {
         let files = Held::new(Arc::clone(&pool.common.run_dirs));
+        let downloads = Downloads::new(Arc::clone(&files), &pool.common.settings);
         Arc::new(Self {
             id: session.id().clone(),
             gate: session.closing().clone(),
@@ -116,6 +120,7 @@ impl SessionBrowser {
             slot: Mutex::default(),
             changes: watch::Sender::new(()),
             files,
+            downloads,
             record: Mutex::default(),
         })
     }
@@ -249,11 +254,36 @@ impl SessionBrowser {
             hub.adopt_pages(&context).await?;
         }
         self.pool.common.plan.say("create context");
-        // Downloads come with a later version; until then a page cannot put files anywhere.
-        let mut downloads = SetDownloadBehaviorParams::new(SetDownloadBehaviorBehavior::Deny);
-        downloads.browser_context_id = context.named();
-        context.chromium.connection.post(None, &downloads);
+        self.allow_downloads(&context);
         Ok(context)
+    }
+
+    /// Lets the pages of `context` download into a folder of the session's own beside the browser's profile. What
+    /// somebody else's browser downloads lies on its own machine, so it may not.
+    fn allow_downloads(&self, context: &Context) {
+        let folder = context.chromium.folder().map(|folder| folder.join("downloads").join(self.id.as_str()));
+        let behavior = match &folder {
+            Some(_) => SetDownloadBehaviorBehavior::AllowAndName,
+            None => SetDownloadBehaviorBehavior::Deny,
+        };
+        let mut downloads = SetDownloadBehaviorParams::new(behavior);
+        downloads.browser_context_id = context.named();
+        if let Some(folder) = folder {
+            downloads.download_path = Some(folder.display().to_string());
+            downloads.events_enabled = Some(true);
+            self.downloads.write_to(folder);
+        }
+        context.chromium.connection.post(None, &downloads);
+    }
+
+    /// Stops one of its downloads; what came of it goes.
+    pub(super) fn cancel_download(&self, guid: &str) {
+        let context = self.slot.lock().context.clone();
+        if let Some(context) = context {
+            let mut cancel = CancelDownloadParams::new(guid);
+            cancel.browser_context_id = context.named();
+            context.chromium.connection.post(None, &cancel);
+        }
     }
 
     /// Whether this session has the context that the browser has by itself.
@@ -366,6 +396,7 @@ impl SessionBrowser {
                 }
             }
         }
+        self.downloads.end().await;
         // Nothing writes any more, or never will again: files go even where the browser does not.
         let ended = self.files.end().await;
         if let Some(error) = stays {

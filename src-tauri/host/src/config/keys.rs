@@ -62,7 +62,7 @@ const THEMES: [&str; 3] = ["system", "light", "dark"];
 const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
 
 /// Everything that can be set, in the order of the documentation.
-pub static KEYS: [Key; 45] = [
+pub static KEYS: [Key; 46] = [
     Key {
         name: "sessions.idle_minutes",
         about: "Without a call for this long a session ends whose client's process is not known. 0: never.",
@@ -192,6 +192,11 @@ pub static KEYS: [Key; 45] = [
         name: "browser.private_networks",
         about: "Open pages of private networks (10.0.0.0/8, 192.168.0.0/16, ...). Those of this machine open always.",
         field: Field::Switch(|s| &mut s.browser.private_networks),
+    },
+    Key {
+        name: "browser.max_download_mb",
+        about: "Megabytes of one downloaded file; a session's downloads together may take four times as much. 0: no limit.",
+        field: Field::Megabytes(|s| &mut s.browser.max_download_bytes, 0..=1_048_576),
     },
     Key {
         name: "browser.max_session_mb",

@@ -10,7 +10,8 @@ use std::{
 
 use rustix::{
     fs::{
-        AtFlags, CWD, FileType, Mode, OFlags, RenameFlags, mkdirat, openat, renameat, renameat_with, statat, unlinkat,
+        AtFlags, CWD, FileType, Mode, OFlags, RenameFlags, chmodat, mkdirat, openat, renameat, renameat_with, statat,
+        unlinkat,
     },
     io::Errno,
 };
@@ -94,7 +95,7 @@ pub(super) fn bring(from: &Path, to: &Path) -> io::Result<()> {
     let (parent, name) = parts(to)?;
     let folder = folder(parent)?;
     match renameat_with(CWD, from, &folder, name, RenameFlags::NOREPLACE) {
-        Ok(()) => return Ok(()),
+        Ok(()) => return Ok(chmodat(&folder, name, Mode::from_raw_mode(PRIVATE_FILE), AtFlags::empty())?),
         Err(Errno::XDEV | Errno::INVAL | Errno::NOSYS) => {}
         Err(error) => return Err(error.into()),
     }

@@ -50,6 +50,7 @@ pub(crate) struct Place {
 
 impl Place {
     /// Its absolute path, links resolved.
+    #[cfg(test)]
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }

@@ -1,4 +1,4 @@
-//! What happened beside the call: new messages of the console, in a file that the answer names.
+//! What happened beside the call: new messages of the console, in a file that the answer names, and downloads.
 
 use std::{fmt::Write as _, sync::Arc, time::Duration};
 
@@ -13,9 +13,17 @@ use crate::browser::{ConsoleLog, Tab};
 /// How long the file may take; what is not told now is told with the next call.
 const WRITING: Duration = Duration::from_secs(2);
 
-/// Tells what the current page's console has that the client was not told yet.
+/// How long an answer waits for a download that began with its call: small files are there when it arrives.
+const DOWNLOAD: Duration = Duration::from_millis(500);
+
+/// Tells what the current page's console has that the client was not told yet, and what was downloaded.
 pub(crate) async fn tell(call: &mut ToolCall) {
-    let Some(tab) = call.host.browsers.find(call.session.id()).and_then(|side| side.tab_if_any()) else { return };
+    let Some(side) = call.host.browsers.find(call.session.id()) else { return };
+    side.downloads.settle(DOWNLOAD).await;
+    for line in side.downloads.news() {
+        call.response.event(line);
+    }
+    let Some(tab) = side.tab_if_any() else { return };
     match tokio::time::timeout(WRITING, console(call, &tab)).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::debug!(%error, "the console's file cannot be written"),
