@@ -71,6 +71,7 @@ mod mcp_profile;
 /// What sessions hold: the figures against the processes, the last measurement, the budget.
 mod memory;
 /// Two ends of one session at the same moment.
+mod navigations;
 mod races;
 /// Clients made with the official libraries.
 mod sdk;

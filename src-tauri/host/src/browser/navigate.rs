@@ -8,11 +8,20 @@ use chromiumoxide::cdp::{
 };
 use ebb_core::{Code, Error, Result};
 
-use super::tab::Tab;
+use super::{tab::Tab, tab_state::TabState};
 use crate::options::ClientOptions;
 
 /// After the document's content is there, its `load` may take this much longer.
 const LOAD_GRACE: Duration = Duration::from_secs(5);
+
+/// The empty page.
+const BLANK: &str = "about:blank";
+
+/// How often a navigation is asked for that the browser drops.
+const ATTEMPTS: u32 = 3;
+
+/// A navigation that the browser ended may this long still show its document.
+const COMMIT_GRACE: Duration = Duration::from_secs(1);
 
 /// A page that does not answer for this long is stopped before the next one takes its place.
 const ANSWER: Duration = Duration::from_secs(1);
@@ -71,52 +80,82 @@ pub(crate) async fn navigate(tab: &Arc<Tab>, address: &str, deadline: Duration) 
     let crashed = tab.poke(|state| {
         state.status = None;
         state.ended_because = None;
+        state.revived |= state.crashed;
         std::mem::take(&mut state.crashed)
     });
     let navigation = async {
         if !crashed {
             make_way(tab).await;
         }
-        let answer = tab.call_within(&NavigateParams::new(address.to_owned()), deadline).await?;
-        if let Some(error) = answer.error_text.filter(|error| !error.is_empty()) {
-            if error == "net::ERR_ABORTED" {
-                // A download or an answer without content: the old document stays.
-                return Ok(());
-            }
-            if error == "net::ERR_BLOCKED_BY_CLIENT" {
-                return Err(Error::new(Code::NavigationDenied, format!("{error} at {address}"))
-                    .next("Its name or a redirect leads to an address or origin that pages may not open."));
-            }
+        for attempt in 1..=ATTEMPTS {
+            let Asked::Dropped = ask(tab, address, deadline).await? else { return Ok(()) };
+            tracing::debug!(tab = tab.number, attempt, "the browser dropped a navigation");
+        }
+        Err(Error::new(Code::NavigationFailed, format!("the browser gave up the navigation to {address}"))
+            .next("Navigate again, or open a new tab with browser_tabs."))
+    };
+    tokio::time::timeout(deadline, tab.unless_modal(navigation)).await.unwrap_or_else(|_| Err(late(address, deadline)))
+}
+
+/// What became of one navigation that was asked for.
+enum Asked {
+    /// The new document is there, or nothing more will come: the same document, a download, no content.
+    Done,
+    /// The browser let it go without a word: the old document is still there.
+    Dropped,
+}
+
+/// Asks for `address` once and waits until its document's content is there, then a little for its `load`.
+async fn ask(tab: &Arc<Tab>, address: &str, deadline: Duration) -> Result<Asked> {
+    let answer = tab.call_within(&NavigateParams::new(address.to_owned()), deadline).await?;
+    if let Some(error) = answer.error_text.filter(|error| !error.is_empty()) {
+        if error != "net::ERR_ABORTED" {
             return Err(Error::new(Code::NavigationFailed, format!("{error} at {address}"))
                 .next("Check the address, and that its server runs."));
         }
-        let Some(loader) = answer.loader_id.map(|loader| loader.inner().clone()) else { return Ok(()) };
-        let content = tab
-            .until(deadline, |state| state.crashed || (state.loader == loader && state.lifecycle.content_loaded))
-            .await;
-        if tab.peek(|state| state.crashed) {
-            return Err(tab.crash());
-        }
-        if !content {
-            if tab.closed.is_cancelled() || !tab.chromium.is_alive() {
-                return Err(super::tab::browser_lost());
-            }
-            return Err(Error::new(
-                Code::Timeout,
-                format!("Timeout {}ms exceeded while waiting for {address}", deadline.as_millis()),
-            )
-            .next("Take a snapshot of what is there, or navigate again."));
-        }
-        tab.until(LOAD_GRACE, |state| state.crashed || state.loader != loader || state.lifecycle.loaded).await;
-        Ok(())
+        // A download or an answer without content, and the old document stays. But where the renderer before
+        // was killed, Chromium ends some of the next navigations with the same words.
+        let dropped = answer.is_download != Some(true)
+            && tab.peek(|state| state.revived && !matches!(state.status, Some((204 | 205, _))));
+        return Ok(if dropped { Asked::Dropped } else { Asked::Done });
+    }
+    let Some(loader) = answer.loader_id.map(|loader| loader.inner().clone()) else { return Ok(Asked::Done) };
+    let (commits, stops) = tab.peek(|state| (state.commits, state.stops));
+    // A document that sends its reader on at once is never seen loaded; the one after it is.
+    let came = |state: &TabState| state.loader == loader || state.commits > commits;
+    let dropped = async {
+        tab.until(deadline, |state| state.stops > stops && !came(state)).await;
+        // The end of the old document may be told before the beginning of the new one.
+        !tab.until(COMMIT_GRACE, came).await
     };
-    tokio::time::timeout(deadline, tab.unless_modal(navigation)).await.unwrap_or_else(|_| {
-        Err(Error::new(
-            Code::Timeout,
-            format!("Timeout {}ms exceeded while waiting for {address}", deadline.as_millis()),
-        )
-        .next("Take a snapshot of what is there, or navigate again."))
-    })
+    let there = tab.until(deadline, |state| state.crashed || (came(state) && state.lifecycle.content_loaded));
+    tokio::pin!(there);
+    let there = tokio::select! {
+        biased;
+        there = &mut there => there,
+        dropped = dropped => if dropped && !gone(tab) { return Ok(Asked::Dropped) } else { there.await },
+    };
+    if tab.peek(|state| state.crashed) {
+        return Err(tab.crash());
+    }
+    if !there {
+        return Err(if gone(tab) { super::tab::browser_lost() } else { late(address, deadline) });
+    }
+    let loader = tab.poke(|state| {
+        state.revived = state.revived && address == BLANK;
+        state.loader.clone()
+    });
+    tab.until(LOAD_GRACE, |state| state.crashed || state.loader != loader || state.lifecycle.loaded).await;
+    Ok(Asked::Done)
+}
+
+fn gone(tab: &Tab) -> bool {
+    tab.closed.is_cancelled() || !tab.chromium.is_alive()
+}
+
+fn late(address: &str, deadline: Duration) -> Error {
+    Error::new(Code::Timeout, format!("Timeout {}ms exceeded while waiting for {address}", deadline.as_millis()))
+        .next("Take a snapshot of what is there, or navigate again.")
 }
 
 /// Goes back in the history of `tab` until the document before is there; without one nothing happens.

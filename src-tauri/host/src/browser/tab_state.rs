@@ -68,6 +68,8 @@ pub(crate) struct TabState {
     pub(crate) modals: Vec<Modal>,
     /// Its renderer crashed.
     pub(crate) crashed: bool,
+    /// Its renderer crashed and no other page has been opened since.
+    pub(crate) revived: bool,
     /// Why its renderer was ended, where that was us.
     pub(crate) ended_because: Option<String>,
     /// The HTTP status of the main document: code and text.
@@ -80,6 +82,8 @@ pub(crate) struct TabState {
     pub(crate) requests: u64,
     /// Documents committed so far.
     pub(crate) commits: u64,
+    /// How often the main frame stopped loading.
+    pub(crate) stops: u64,
     /// When the last of them came, in milliseconds since 1970 as the browser counts.
     pub(crate) committed_ms: f64,
     /// How often a frame came, went or showed another document: its process may be another one.
@@ -150,7 +154,12 @@ impl TabState {
                     self.scheduled += 1;
                 }
             }
-            "Page.frameClearedScheduledNavigation" | "Page.frameStoppedLoading" => self.scheduled = 0,
+            "Page.frameClearedScheduledNavigation" | "Page.frameStoppedLoading" => {
+                self.scheduled = 0;
+                if method == "Page.frameStoppedLoading" && text("/frameId") == self.main_frame {
+                    self.stops += 1;
+                }
+            }
             "Page.javascriptDialogOpening" => {
                 self.modals.push(Modal::Dialog { kind: text("/type"), message: text("/message") });
             }
