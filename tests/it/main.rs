@@ -8,6 +8,8 @@
 mod addresses;
 /// Shapes of real applications, each driven from end to end by MCP calls alone.
 mod apps;
+/// Lines that are no message, and arguments that are none.
+mod bad_input;
 /// The dashboard's TypeScript types are those of Rust.
 mod bindings;
 /// Capability network: offline, and requests that the session answers itself.
@@ -101,6 +103,8 @@ mod storms;
 mod story;
 /// Who ended a session, and what its client is told.
 mod story_ends;
+/// Other users of this machine, pages that dress up, pages that attack Ebb itself.
+mod strangers;
 /// Streams that end by halves, or never begin.
 mod streams;
 /// Clients over HTTP that the tests speak for themselves.

@@ -12,6 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use parking_lot::Mutex;
 use rustix::process::Signal;
 
 use crate::{Agent, AgentOptions, Client, Control, Place, Rows, Via, procs, wait_for};
@@ -53,6 +54,8 @@ pub struct TestHost {
     /// False once it was killed together with its guardian, until it is started again.
     guarded: bool,
     http: Option<SocketAddr>,
+    /// What it says after where it listens.
+    said: Mutex<Option<Receiver<String>>>,
     place: Place,
 }
 
@@ -74,7 +77,15 @@ impl TestHost {
     /// The same with arguments.
     #[must_use]
     pub fn with(args: HostArgs) -> Self {
-        let mut host = Self { child: None, args, killed: false, guarded: true, http: None, place: Place::new() };
+        let mut host = Self {
+            child: None,
+            args,
+            killed: false,
+            guarded: true,
+            http: None,
+            said: Mutex::new(None),
+            place: Place::new(),
+        };
         host.restart();
         host
     }
@@ -181,6 +192,7 @@ impl TestHost {
             self.http = address.and_then(|address| address.parse().ok());
             assert!(self.http.is_some(), "{line}");
         }
+        *self.said.lock() = Some(said);
     }
 
     /// SIGKILL; returns when that was, once the process is reaped.
@@ -238,6 +250,16 @@ impl TestHost {
     #[must_use]
     pub fn http(&self) -> SocketAddr {
         self.http.expect("the host was started with HTTP")
+    }
+
+    /// The address that shows its dashboard once; it was started with `--dashboard`.
+    #[must_use]
+    pub fn dashboard(&self) -> String {
+        let said = self.said.lock();
+        let said = said.as_ref().expect("the host was started");
+        let line = said.recv_timeout(START).expect("it says where the dashboard is");
+        let url = line.strip_prefix("dashboard at ").and_then(|rest| rest.split(' ').next());
+        url.unwrap_or_else(|| panic!("{line}")).to_owned()
     }
 
     /// What its TCP port asks for.

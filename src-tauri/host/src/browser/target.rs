@@ -16,6 +16,9 @@ use super::{
     tab::{Returns, Tab, checked, function_call},
 };
 
+/// Characters of a target that an error repeats.
+const MAX_SHOWN: usize = 1_000;
+
 /// An element that a tool was pointed at.
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
@@ -23,7 +26,7 @@ pub(crate) struct Target {
     pub(crate) frame: String,
     /// The ref without its frame, or the selector.
     pub(crate) local: String,
-    /// As the caller wrote it.
+    /// As the caller wrote it, for messages.
     pub(crate) given: String,
 }
 
@@ -37,12 +40,12 @@ pub(crate) async fn resolve(tab: &Arc<Tab>, given: &str) -> Result<Target> {
     let (frame, local) = match &parts {
         Some(parts) => {
             let number = parts.get(1).map_or(Ok(0), |digits| digits.as_str().parse::<u32>()).unwrap_or(u32::MAX);
-            let frame = tab.peek(|state| state.frame_by_number(number)).ok_or_else(|| unknown_ref(given))?;
+            let frame = tab.peek(|state| state.frame_by_number(number)).ok_or_else(|| unknown_ref(&shown(given)))?;
             (frame, parts.get(2).map_or(given, |part| part.as_str()))
         }
         None => (tab.peek(|state| state.main_frame.clone()), given),
     };
-    let target = Target { frame, local: local.to_owned(), given: given.to_owned() };
+    let target = Target { frame, local: local.to_owned(), given: shown(given) };
     let found = tab.ask(Some(&target.frame), "(t) => __ebb.resolve(t)", &[json!(target.local)]).await?;
     refused(&target, &found)?;
     Ok(target)
@@ -84,6 +87,14 @@ pub(crate) fn refused(target: &Target, answer: &Value) -> Result<()> {
             .next("Take a new snapshot with browser_snapshot and use a ref from it."),
     };
     Err(error)
+}
+
+/// What was given, as far as an error repeats it.
+fn shown(given: &str) -> String {
+    match given.char_indices().nth(MAX_SHOWN) {
+        Some((end, _)) => format!("{}...", given.get(..end).unwrap_or_default()),
+        None => given.to_owned(),
+    }
 }
 
 fn unknown_ref(given: &str) -> Error {
