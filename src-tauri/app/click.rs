@@ -1,4 +1,4 @@
-//! What can be clicked in the tray. An item carries its session's id, so that a menu that changes
+//! What can be clicked in the tray and on notifications. An item carries its session's id, so that a menu that changes
 //! under the pointer can never end another session than the one that was read.
 
 use ebb_core::ids::SessionId;
@@ -8,6 +8,10 @@ pub(crate) enum Click {
     Open,
     More,
     Attention,
+    /// Cleanups, those with problems first.
+    Problems,
+    /// All cleanups.
+    History,
     Idle,
     Accept,
     Connect,
@@ -26,6 +30,8 @@ impl Click {
             Self::Open => "open".to_owned(),
             Self::More => "more".to_owned(),
             Self::Attention => "attention".to_owned(),
+            Self::Problems => "problems".to_owned(),
+            Self::History => "history".to_owned(),
             Self::Idle => "idle".to_owned(),
             Self::Accept => "accept".to_owned(),
             Self::Connect => "connect".to_owned(),
@@ -45,6 +51,8 @@ impl Click {
             ("open", None) => Some(Self::Open),
             ("more", None) => Some(Self::More),
             ("attention", None) => Some(Self::Attention),
+            ("problems", None) => Some(Self::Problems),
+            ("history", None) => Some(Self::History),
             ("idle", None) => Some(Self::Idle),
             ("accept", None) => Some(Self::Accept),
             ("connect", None) => Some(Self::Connect),
@@ -70,6 +78,8 @@ mod tests {
             Click::Open,
             Click::More,
             Click::Attention,
+            Click::Problems,
+            Click::History,
             Click::Idle,
             Click::Accept,
             Click::Connect,

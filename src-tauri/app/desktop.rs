@@ -44,7 +44,8 @@ pub(crate) fn run(args: HostArgs) -> Result<ExitCode> {
     tauri::async_runtime::set(runtime.handle().clone());
     let tasks = TaskTracker::new();
     let _inside = runtime.enter();
-    let notices = Notices::start(&tasks, paths.config_file.clone());
+    let (clicked, clicks) = mpsc::channel(CLICKS);
+    let notices = Notices::start(&tasks, paths.config_file.clone(), clicked.clone());
     let window = Arc::new(Window::new(args.paths.clone(), place.clone(), notices.clone(), runtime.handle().clone())?);
 
     let tray_lock = match HostLock::acquire(&place.tray_lock) {
@@ -75,7 +76,6 @@ pub(crate) fn run(args: HostArgs) -> Result<ExitCode> {
 
     // Tauri's thread is this one: it built GTK, and it keeps the menu.
     let app = tauri::Builder::default().build(crate::context())?;
-    let (clicked, clicks) = mpsc::channel(CLICKS);
     let tray = Tray::build(app.handle(), &place.icons, clicked);
     if !background {
         window.show(None)?;

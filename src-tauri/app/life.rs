@@ -169,6 +169,8 @@ impl Life {
         match click {
             Click::Open => self.open(None),
             Click::More | Click::Attention => self.open(Some("#/".to_owned())),
+            Click::Problems => self.open(Some("#/history?outcome=with_problems".to_owned())),
+            Click::History => self.open(Some("#/history".to_owned())),
             Click::Idle => self.open(Some("#/?idle".to_owned())),
             Click::Connect => self.open(Some("#/connect".to_owned())),
             Click::Settings => self.open(Some("#/settings".to_owned())),

@@ -9,17 +9,28 @@ use ebb_core::{
 };
 use ebb_host::{config, control::UiEvent};
 use notify_rust::Notification;
+#[cfg(target_os = "linux")]
+use notify_rust::{NotificationHandle, NotificationResponse};
 use parking_lot::Mutex;
-use tokio::{sync::mpsc, time::Instant};
+use tokio::{
+    sync::{Semaphore, mpsc},
+    time::Instant,
+};
 use tokio_util::task::TaskTracker;
 
-use crate::bytes::{bytes, plural};
+use crate::{
+    bytes::{bytes, plural},
+    click::Click,
+};
 
 /// Between two notifications of a kind.
 const PACE: Duration = Duration::from_mins(1);
 /// How long the desktop may take to show one.
 const SHOW: Duration = Duration::from_secs(5);
 const WAITING: usize = 64;
+/// How long a notification may be clicked, and how many may wait for it; a desktop may keep them for ever.
+const CLICKABLE: Duration = Duration::from_hours(1);
+const CLICKABLES: usize = 16;
 /// A memory notice is armed again below this part of the limit.
 const ARMED_AGAIN: f64 = 0.8;
 
@@ -57,6 +68,16 @@ impl Notice {
         }
     }
 
+    /// Where a click on it leads: what the text speaks of.
+    fn click(self) -> Click {
+        match self {
+            Self::Problem => Click::Problems,
+            Self::Idle | Self::Left => Click::History,
+            Self::Browser | Self::NotListening | Self::Memory(_) | Self::Joined => Click::Attention,
+            Self::KeepsRunning => Click::Open,
+        }
+    }
+
     /// Those of a kind share the pace.
     fn kind(self) -> Self {
         match self {
@@ -83,10 +104,17 @@ struct Seen {
 }
 
 impl Notices {
-    pub(crate) fn start(tasks: &TaskTracker, config_file: PathBuf) -> Self {
+    /// `clicked` hears what somebody clicked, as of the tray.
+    pub(crate) fn start(tasks: &TaskTracker, config_file: PathBuf, clicked: mpsc::Sender<Click>) -> Self {
         let (sender, notices) = mpsc::channel(WAITING);
         let config_file = Arc::new(config_file);
-        drop(tasks.spawn(run(notices, Arc::clone(&config_file))));
+        let desktop = Desktop {
+            config_file: Arc::clone(&config_file),
+            clicked,
+            clickable: Arc::new(Semaphore::new(CLICKABLES)),
+            tasks: tasks.clone(),
+        };
+        drop(tasks.spawn(run(notices, desktop)));
         Self { sender, config_file, seen: Arc::default() }
     }
 
@@ -167,8 +195,16 @@ impl Seen {
     }
 }
 
+/// Who shows them.
+struct Desktop {
+    config_file: Arc<PathBuf>,
+    clicked: mpsc::Sender<Click>,
+    clickable: Arc<Semaphore>,
+    tasks: TaskTracker,
+}
+
 /// The first of a kind at once, the others of the next minute together.
-async fn run(mut notices: mpsc::Receiver<Notice>, config_file: Arc<PathBuf>) {
+async fn run(mut notices: mpsc::Receiver<Notice>, desktop: Desktop) {
     let mut waiting: BTreeMap<Notice, (Instant, usize)> = BTreeMap::new();
     loop {
         let due = waiting.values().map(|(due, _)| *due).min();
@@ -181,7 +217,7 @@ async fn run(mut notices: mpsc::Receiver<Notice>, config_file: Arc<PathBuf>) {
             Ok(Some(notice)) => match waiting.get_mut(&notice.kind()) {
                 Some((_, count)) => *count += 1,
                 None => {
-                    if show(notice, 1, &config_file).await {
+                    if desktop.show(notice, 1).await {
                         waiting.insert(notice.kind(), (Instant::now() + PACE, 0));
                     }
                 }
@@ -193,7 +229,7 @@ async fn run(mut notices: mpsc::Receiver<Notice>, config_file: Arc<PathBuf>) {
                 for notice in over {
                     if let Some((_, count)) = waiting.remove(&notice)
                         && count > 0
-                        && show(notice, count, &config_file).await
+                        && desktop.show(notice, count).await
                     {
                         waiting.insert(notice, (Instant::now() + PACE, 0));
                     }
@@ -203,25 +239,54 @@ async fn run(mut notices: mpsc::Receiver<Notice>, config_file: Arc<PathBuf>) {
     }
 }
 
-/// Whether it was wanted.
-async fn show(notice: Notice, count: usize, config_file: &Arc<PathBuf>) -> bool {
-    let file = Arc::clone(config_file);
-    let shown = tokio::task::spawn_blocking(move || {
-        // Read now, so that a change in the settings holds at once.
-        if !notice.wanted(&config::load(&file).settings.notifications) {
-            return Ok(false);
+impl Desktop {
+    /// Whether it was wanted.
+    async fn show(&self, notice: Notice, count: usize) -> bool {
+        let file = Arc::clone(&self.config_file);
+        let shown = tokio::task::spawn_blocking(move || {
+            // Read now, so that a change in the settings holds at once.
+            if !notice.wanted(&config::load(&file).settings.notifications) {
+                return Ok(None);
+            }
+            let (summary, body) = texts(notice, count);
+            let mut notification = Notification::new();
+            notification.appname("Ebb").icon("ebb-desktop").summary(&summary).body(body);
+            // What the desktop calls a click on the text itself.
+            notification.action("default", "Open");
+            notification.show().map(Some)
+        });
+        match tokio::time::timeout(SHOW, shown).await {
+            Ok(Ok(Ok(shown))) => {
+                let wanted = shown.is_some();
+                #[cfg(target_os = "linux")]
+                if let Some(handle) = shown {
+                    self.follow(handle, notice.click());
+                }
+                wanted
+            }
+            problem => {
+                tracing::debug!(?problem, ?notice, "the desktop shows no notifications");
+                true
+            }
         }
-        let (summary, body) = texts(notice, count);
-        let mut notification = Notification::new();
-        notification.appname("Ebb").icon("ebb-desktop").summary(&summary).body(body);
-        notification.show().map(|_| true)
-    });
-    match tokio::time::timeout(SHOW, shown).await {
-        Ok(Ok(Ok(wanted))) => wanted,
-        problem => {
-            tracing::debug!(?problem, ?notice, "the desktop shows no notifications");
-            true
-        }
+    }
+
+    /// Waits for a click, not for ever and not on any number of them.
+    #[cfg(target_os = "linux")]
+    fn follow(&self, handle: NotificationHandle, click: Click) {
+        let Ok(place) = Arc::clone(&self.clickable).try_acquire_owned() else { return };
+        let clicked = self.clicked.clone();
+        drop(self.tasks.spawn(async move {
+            let _place = place;
+            let mut chosen = false;
+            let ended = handle.wait_for_action_async(|response| {
+                chosen = matches!(response, NotificationResponse::Default | NotificationResponse::Action(_));
+            });
+            if tokio::time::timeout(CLICKABLE, ended).await.is_ok() && chosen {
+                // The receiver ends with the program.
+                drop(clicked.send(click).await);
+            }
+        }));
     }
 }
 
@@ -258,6 +323,14 @@ mod tests {
         assert_eq!(texts(Notice::Problem, 1).0, "1 cleanup had problems");
         assert_eq!(texts(Notice::Problem, 3).0, "3 cleanups had problems");
         assert_eq!(texts(Notice::Memory(2_400_000_000), 1).0, "Sessions hold 2.4 GB");
+    }
+
+    #[test]
+    fn a_click_leads_to_what_the_text_speaks_of() {
+        assert_eq!(Notice::Problem.click(), Click::Problems);
+        assert_eq!(Notice::Memory(1).click(), Click::Attention);
+        assert_eq!(Notice::Idle.click(), Click::History);
+        assert_eq!(Notice::KeepsRunning.click(), Click::Open);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use ebb_host::{
     config::SettingsView,
     control::{Command, Reply, SecretText},
 };
+use serde_json::json;
 use support::{Calls, Control, Site, TestHost, Via, wait_for};
 
 fn setups(control: &Control, command: Command) -> Vec<SetupView> {
@@ -158,4 +159,35 @@ fn a_tab_has_a_small_picture_and_a_stranger_has_none() {
     thumb("ses_aaaaaaaaaaaaaaaaaaaaaaaaaa", tab).unwrap_err();
     // Looking is no call of the agent.
     assert_eq!(control.snapshot().sessions[0].calls, 1);
+}
+
+#[test]
+fn a_tab_is_closed_and_history_is_cleared_from_outside() {
+    let (host, site) = (TestHost::start(), Site::start());
+    let control = host.control();
+    let mut agent = host.agent(Via::Socket, "closer");
+    agent.ok("browser_navigate", json!({"url": site.url("/ok")}));
+    agent.ok("browser_tabs", json!({"action": "new", "url": site.url("/ok")}));
+    let session = control.session_of("closer");
+    let tabs = || control.snapshot().sessions[0].tabs.iter().map(|tab| tab.id).collect::<Vec<_>>();
+    let open = tabs();
+    assert_eq!(open.len(), 2);
+    let close = |tab| control.ask(Command::CloseTab { session: session.clone(), tab });
+    assert_eq!(close(open[1]).unwrap(), Reply::Done(1));
+    wait_for("one tab is left", Duration::from_secs(10), || match tabs() {
+        left if left == open[..1] => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
+    assert_eq!(close(open[1]).unwrap_err().code, Code::TargetUnknown);
+    // The session goes on in the tab that is left.
+    agent.ok("browser_snapshot", json!({}));
+
+    agent.kill();
+    wait_for("its report is there", Duration::from_secs(20), || match control.snapshot().recent.len() {
+        1 => Ok(()),
+        other => Err(format!("{other} reports")),
+    });
+    assert_eq!(control.ask(Command::ClearHistory).unwrap(), Reply::Done(1));
+    assert!(control.snapshot().recent.is_empty());
+    assert_eq!(control.ask(Command::ClearHistory).unwrap(), Reply::Done(0));
 }

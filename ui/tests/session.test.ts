@@ -1,6 +1,8 @@
 // Session: everything about one, and what happens when it ends while it is open.
+import { userEvent } from 'vitest/browser'
 import { expect, test } from 'vitest'
-import { open } from './support'
+import { pretty } from '$lib/text/json'
+import { open, violations } from './support'
 
 async function first(scenario: Parameters<typeof open>[0], at = 0) {
   const opened = await open(scenario)
@@ -19,7 +21,38 @@ test('shows its client, tabs, cursors, buffers and calls', async () => {
   await screen.getByRole('tab', { name: /^DevTools/ }).click()
   await expect.element(screen.getByText('214 requests')).toBeVisible()
   await screen.getByRole('tab', { name: /^Activity/ }).click()
-  await expect.element(screen.getByText('browser_wait_for').first()).toBeVisible()
+  await expect.element(screen.getByRole('cell', { name: 'browser_wait_for' }).first()).toBeVisible()
+})
+
+test('one tab is closed after a question; the session goes on', async () => {
+  const { backend, screen, session } = await first('three')
+  await screen.getByRole('button', { name: 'Close tab 1' }).click()
+  await expect.element(screen.getByRole('alertdialog')).toHaveTextContent('Close tab 1?')
+  await expect.element(screen.getByRole('button', { name: 'Cancel' })).toHaveFocus()
+  expect(backend.seen.some(({ command }) => command === 'close_tab')).toBe(false)
+  await userEvent.keyboard('{Tab}{Enter}')
+  await expect.poll(() => backend.seen).toContainEqual({ command: 'close_tab', session: session.id, tab: 1 })
+  await expect.element(screen.getByRole('button', { name: 'Close tab 1' })).not.toBeInTheDocument()
+  await expect.element(screen.getByRole('button', { name: 'End session' })).toBeVisible()
+})
+
+test('a call opens to its arguments, and calls are filtered', async () => {
+  const { screen } = await first('three')
+  await screen.getByRole('tab', { name: /^Activity/ }).click()
+  const rows = () => document.querySelectorAll('tbody button[aria-expanded]').length
+  await expect.poll(rows).toBeGreaterThan(5)
+  const all = rows()
+  await screen.getByRole('combobox', { name: 'Tool' }).selectOptions('browser_type')
+  await expect.poll(rows).toBeLessThan(all)
+  const call = screen.getByRole('button', { name: /browser_type/ }).first()
+  await call.click()
+  await expect.element(call).toHaveAttribute('aria-expanded', 'true')
+  await expect.poll(() => document.querySelector('pre')?.textContent).toContain('"ref": "e57"')
+  expect(await violations()).toEqual([])
+  await screen.getByRole('combobox', { name: 'Outcome' }).selectOptions('failed')
+  await expect.element(screen.getByText('No call matches this filter.')).toBeVisible()
+  await screen.getByRole('button', { name: 'Clear filter' }).click()
+  await expect.poll(rows).toBe(all)
 })
 
 test('absent data reads as not reported', async () => {
@@ -44,4 +77,9 @@ test('a session that is long gone leads to its report, a stranger to History', a
   await expect.element(screen.getByText('This session has ended.')).toBeVisible()
   location.hash = '#/sessions/ses_nobody'
   await expect.element(screen.getByText('There is no such session.').first()).toBeVisible()
+})
+
+test('arguments that hide characters in escapes show none of them', () => {
+  expect(pretty('{"a":"x\\u202ey"}')).toBe('{\n  "a": "xy"\n}')
+  expect(pretty('{"a":"cut off…')).toBe('{"a":"cut off…')
 })

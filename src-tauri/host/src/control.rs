@@ -70,6 +70,13 @@ pub enum Command {
         #[cfg_attr(feature = "typescript", ts(optional))]
         cursor: Option<CursorId>,
     },
+    /// Closes one tab of a session. The session goes on.
+    CloseTab {
+        /// A whole id, a unique prefix of four or more characters, or a name.
+        session: String,
+        /// The tab's number.
+        tab: u32,
+    },
     /// Ends a session through `remove_session`; answers with its report.
     EndSession {
         /// A whole id, a unique prefix of four or more characters, or a name.
@@ -93,6 +100,8 @@ pub enum Command {
         /// Its id, or the id of its session.
         report: String,
     },
+    /// Removes every report that there is now; how many.
+    ClearHistory,
     /// Memory over time.
     MemoryHistory {
         /// Of this session (a whole id, a unique prefix of four or more characters, or a name); of all and
@@ -375,6 +384,8 @@ pub enum UiEvent {
     Host(Box<HostView>),
     /// A new memory sample was taken; the whole short history.
     Memory(MemoryHistory),
+    /// Somebody removed the reports.
+    HistoryCleared,
     /// Events were lost: take a new snapshot.
     Lagged,
 }

@@ -486,6 +486,10 @@ impl HostInfo for Info {
         Box::pin(async move { self.thumbs.of(&session, tab).await })
     }
 
+    fn close_tab(&self, session: SessionId, tab: u32) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move { self.browsers.close_tab(&session, tab).await })
+    }
+
     fn test_store(&self, store: StoreChoice) -> BoxFuture<'static, Result<()>> {
         let run_dir = self.run_dir.clone();
         Box::pin(async move { cursors::test(&store, run_dir).await })

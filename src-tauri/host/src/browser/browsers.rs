@@ -174,6 +174,19 @@ impl Browsers {
         self.sessions.lock().get(session).cloned()
     }
 
+    /// Closes one tab of a session.
+    ///
+    /// # Errors
+    /// No such tab, or a browser that does not close it in time.
+    pub(crate) async fn close_tab(&self, session: &SessionId, tab: u32) -> Result<()> {
+        let side = self.find(session);
+        let found = side.as_ref().and_then(|side| side.tabs().into_iter().find(|(one, _)| one.number == tab));
+        match (side, found) {
+            (Some(side), Some((tab, _))) => side.close_tab(&tab).await,
+            _ => Err(Error::new(Code::TargetUnknown, "there is no such tab").next("It may have been closed.")),
+        }
+    }
+
     /// All browser sides there are.
     pub(crate) fn all(&self) -> Vec<Arc<SessionBrowser>> {
         self.sessions.lock().values().cloned().collect()

@@ -73,6 +73,9 @@ pub trait HostInfo: Send + Sync {
     /// A small picture of a tab, as JPEG, within a deadline of its own.
     fn thumbnail(&self, session: SessionId, tab: u32) -> BoxFuture<'_, Result<Bytes>>;
 
+    /// Closes a tab, within a deadline of its own.
+    fn close_tab(&self, session: SessionId, tab: u32) -> BoxFuture<'_, Result<()>>;
+
     /// Tries a cursor store, within a deadline of its own.
     fn test_store(&self, store: StoreChoice) -> BoxFuture<'static, Result<()>>;
 }
@@ -163,6 +166,10 @@ impl Control {
                 let freed = within(CLOSE, "closing the cursors", manager.close_cursors(&id, cursor.as_ref())).await??;
                 Ok(Reply::Done(freed.count))
             }
+            Command::CloseTab { session, tab } => {
+                host.close_tab(manager.find(checked(&session)?)?, tab).await?;
+                Ok(Reply::Done(1))
+            }
             Command::EndSession { session, by } => self.end(checked(&session)?, by).await,
             Command::Keep { session } => {
                 manager.keep(&manager.find(checked(&session)?)?)?;
@@ -176,6 +183,11 @@ impl Control {
                     None => history.report(text).await?,
                 };
                 found.map(|report| Reply::Report(Box::new(report))).ok_or_else(|| unknown("report"))
+            }
+            Command::ClearHistory => {
+                let removed = history.clear().await?;
+                self.feed.send(UiEvent::HistoryCleared);
+                Ok(Reply::Done(removed))
             }
             Command::MemoryHistory { session, long } => Ok(Reply::Memory(match session {
                 Some(session) => host.memory_of(&manager.find(checked(&session)?)?, long),

@@ -81,6 +81,15 @@ async fn commands_are_answered_and_the_socket_is_ours_alone() {
     let Ok(Reply::History(page)) = client.call(Command::History { query }).await else { panic!("no history") };
     assert_eq!((page.reports.as_slice(), page.totals.count), (&[*report][..], 1));
 
+    assert_eq!(client.call(Command::ClearHistory).await, Ok(Reply::Done(1)));
+    let Ok(Reply::Snapshot(snapshot)) = client.call(Command::Snapshot).await else { panic!("no snapshot") };
+    assert!(snapshot.recent.is_empty());
+    let other = place.bench.open("other");
+    let close = |tab| Command::CloseTab { session: other.to_string(), tab };
+    assert_eq!(client.call(close(1)).await, Ok(Reply::Done(1)));
+    assert_eq!(client.call(close(9)).await.unwrap_err().code, Code::TargetUnknown);
+    assert!(client.call(end("other")).await.is_ok());
+
     assert_eq!(client.call(Command::Accept { accepting: false }).await, Ok(Reply::Done(1)));
     assert_eq!(client.call(Command::Accept { accepting: false }).await, Ok(Reply::Done(0)));
     assert!(!place.bench.manager.is_accepting());
@@ -237,6 +246,7 @@ fn every_line_reads_back_as_it_was_written() {
     let report = crate::history::tests::report("Cursor");
     for event in [
         UiEvent::Lagged,
+        UiEvent::HistoryCleared,
         UiEvent::Removed(Box::new(report)),
         UiEvent::Session(Box::new(super::testing::session_view(&ebb_core::ids::SessionId::new()))),
         UiEvent::Host(Box::new(super::testing::host_view())),

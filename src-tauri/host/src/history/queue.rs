@@ -23,7 +23,13 @@ pub(super) enum Job {
     Opened(Box<OpenSession>),
     Closed(Box<CleanupReport>),
     Leftover(Box<Leftover>),
-    Cleared { leftover: LeftoverId, session: Option<SessionId>, at: OffsetDateTime },
+    /// Every report written before this goes.
+    Clear,
+    Cleared {
+        leftover: LeftoverId,
+        session: Option<SessionId>,
+        at: OffsetDateTime,
+    },
 }
 
 /// What the writer should do next.

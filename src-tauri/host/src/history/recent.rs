@@ -81,6 +81,10 @@ impl Recent {
             .find(|report| report.id.as_str() == text || report.session.as_str() == text)
     }
 
+    pub(super) fn clear(&mut self) {
+        self.entries.clear();
+    }
+
     pub(super) fn newest(&self, count: usize) -> Vec<CleanupReport> {
         self.entries.iter().take(count).map(|entry| entry.report.clone()).collect()
     }

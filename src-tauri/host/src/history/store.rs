@@ -226,6 +226,19 @@ impl History {
         self.read(move |connection| query::report(connection, &text)).await
     }
 
+    /// Removes every report that there is now; how many. Open sessions and leftovers stay. Where the file cannot
+    /// be written just now, memory is empty at once and the file as soon as it can be written.
+    ///
+    /// # Errors
+    /// None but those of [`Self::query`], which counts.
+    pub async fn clear(&self) -> Result<u32> {
+        let count = self.query(&HistoryQuery { limit: Some(1), ..HistoryQuery::default() }).await?.totals.count;
+        self.shared.recent.lock().clear();
+        self.shared.push(Job::Clear);
+        self.shared.queue.flush(FLUSH).await;
+        Ok(count)
+    }
+
     /// Waits until everything said so far is written, at most 3 s. Whether it is.
     pub async fn flush(&self) -> bool {
         self.shared.queue.flush(FLUSH).await

@@ -35,6 +35,32 @@ pub(crate) fn report(client: &str) -> CleanupReport {
     report
 }
 
+#[tokio::test]
+async fn clearing_removes_what_is_there_and_nothing_that_comes() -> Result {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("history.db");
+    let history = History::open(&file, &InstanceId::new(), Settings::default().history);
+    let open = open_session("goes on");
+    history.opened(open.clone());
+    for _ in 0..3 {
+        history.closed(&report("Cursor"));
+    }
+    assert_eq!(history.clear().await?, 3);
+    assert_eq!(history.query(&HistoryQuery::default()).await?.totals.count, 0);
+    history.closed(&report("Codex"));
+    let page = history.query(&HistoryQuery::default()).await?;
+    assert_eq!(page.reports.iter().map(|report| report.client.name.as_str()).collect::<Vec<_>>(), ["Codex"]);
+    assert!(history.flush().await);
+    drop(history);
+    // Neither the file nor the next host has them, and the open session is still known.
+    let next = History::open(&file, &InstanceId::new(), Settings::default().history);
+    assert_eq!(next.query(&HistoryQuery::default()).await?.totals.count, 1);
+    let open_rows: u32 =
+        Connection::open(&file)?.query_row("SELECT count(*) FROM open_sessions", [], |row| row.get(0))?;
+    assert_eq!(open_rows, 1);
+    Ok(())
+}
+
 fn open_session(name: &str) -> OpenSession {
     let process = ProcessView { pid: 42, name: "node".to_owned(), exe: None, cwd: None };
     let client = ClientView { name: "Cursor".to_owned(), process: Some(process), ..ClientView::unknown() };

@@ -206,6 +206,9 @@ fn write_one(connection: &Connection, instance: &InstanceId, job: &Job) -> rusql
                     serde_json::to_string(leftover).map_err(as_sql)?
                 ])?;
         }
+        Job::Clear => {
+            connection.prepare_cached("DELETE FROM reports")?.execute([])?;
+        }
         Job::Cleared { leftover, session, at } => {
             connection.prepare_cached("DELETE FROM leftovers WHERE id = ?1")?.execute([leftover.as_str()])?;
             connection

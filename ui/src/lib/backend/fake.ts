@@ -4,8 +4,6 @@ import type {
   Command,
   CursorView,
   Error as EbbError,
-  HistoryPage,
-  HistoryQuery,
   Numbered,
   Reply,
   SessionView,
@@ -14,15 +12,18 @@ import type {
   Snapshot,
   UiEvent,
 } from '$lib/bindings'
-import { freedBytes, STEPS } from '$lib/text/words'
+import { STEPS } from '$lib/text/words'
 import type { Backend, StreamState } from './backend'
 import { calls, call, cursorsOf, report } from './fake-data'
+import { page } from './fake-history'
 import { planOf, settingsOf, setupsOf, wrong } from './fake-files'
 import { SCENARIOS, type Scenario, world, type World } from './fake-scenarios'
 
 export interface FakeOptions {
   /** Nothing moves by itself. */
   still?: boolean
+  /** The first picture comes only with [`FakeBackend.arrive`]. */
+  late?: boolean
   /** How long one step of a removal takes. */
   stepMs?: number
   /** How long one second of the simulated world takes. */
@@ -61,8 +62,7 @@ export class FakeBackend implements Backend {
 
   subscribe(onSnapshot: Subscriber['onSnapshot'], onEvent: Subscriber['onEvent'], onState: Subscriber['onState']) {
     this.#subscriber = { onSnapshot, onEvent, onState }
-    onState({ state: 'connected' })
-    onSnapshot(this.snapshot())
+    if (!this.#options.late) this.arrive()
     if (this.#world.stale) onState({ state: 'reconnecting', since: new Date(Date.now() - 12_000).toISOString() })
     const moves = !this.#options.still && !this.#world.stale
     const timer = moves ? setInterval(() => this.#move(), this.#options.tickMs ?? 1000) : undefined
@@ -70,6 +70,12 @@ export class FakeBackend implements Backend {
       clearInterval(timer)
       this.#subscriber = null
     }
+  }
+
+  /** The host answers. */
+  arrive() {
+    this.#subscriber?.onState({ state: 'connected' })
+    this.#subscriber?.onSnapshot(this.snapshot())
   }
 
   /** Sends one event; `skip` leaves a gap before it. */
@@ -110,6 +116,21 @@ export class FakeBackend implements Backend {
         session.cursors = left.length
         this.#sendSession(session)
         return { reply: 'done', data: open.length - left.length }
+      }
+      case 'close_tab': {
+        const session = this.#find(command.session)
+        const left = session.tabs.filter(({ id }) => id !== command.tab)
+        if (left.length === session.tabs.length) throw refusal('target_unknown', 'There is no such tab.')
+        const current = left.some((one) => one.current)
+        session.tabs = left.map((one, index) => ({ ...one, current: current ? one.current : index === 0 }))
+        this.#sendSession(session)
+        return { reply: 'done', data: 1 }
+      }
+      case 'clear_history': {
+        const gone = history.splice(0)
+        snapshot.recent = []
+        this.emit({ event: 'history_cleared' })
+        return { reply: 'done', data: gone.length }
       }
       case 'end_session':
         return { reply: 'report', data: await this.end(command.session) }
@@ -354,41 +375,4 @@ export function fakeBackend(scenario: string, options: FakeOptions = {}): FakeBa
 
 function refusal(code: EbbError['code'], message: string, next?: string): EbbError {
   return { code, message, ...(next ? { next } : {}) }
-}
-
-function page(history: CleanupReport[], query: HistoryQuery): HistoryPage {
-  const text = query.text?.toLowerCase()
-  const matching = history.filter(
-    (one) =>
-      (!query.reason || one.reason.kind === query.reason) &&
-      (!query.outcome || one.outcome === query.outcome) &&
-      (!query.since || one.began_at >= query.since) &&
-      (!query.until || one.began_at < query.until) &&
-      (!text ||
-        `${one.client.name} ${one.client.project ?? ''} ${one.session_name ?? ''}`.toLowerCase().includes(text)),
-  )
-  const start = query.before ? matching.findIndex(({ id }) => id === query.before) + 1 : 0
-  const limit = query.limit ?? 50
-  const sorted = matching.map(({ ms }) => ms).sort((a, b) => a - b)
-  return structuredClone({
-    reports: matching.slice(start, start + limit),
-    more: start + limit < matching.length,
-    totals: {
-      count: matching.length,
-      clean: matching.filter(({ outcome }) => outcome === 'clean').length,
-      median_ms: sorted[Math.floor(sorted.length / 2)] ?? null,
-      freed: matching.reduce((sum, one) => sum + freedBytes(one), 0),
-      hours: hoursOf(matching),
-    },
-  })
-}
-
-function hoursOf(reports: CleanupReport[]) {
-  const hours = new Map<number, { hour: number; count: number; clean: number }>()
-  for (const { began_at, outcome } of reports) {
-    const hour = Math.floor(Date.parse(began_at) / 3_600_000)
-    const one = hours.get(hour) ?? { hour, count: 0, clean: 0 }
-    hours.set(hour, { hour, count: one.count + 1, clean: one.clean + (outcome === 'clean' ? 1 : 0) })
-  }
-  return [...hours.values()].toSorted((a, b) => a.hour - b.hour)
 }

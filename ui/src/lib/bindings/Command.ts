@@ -25,7 +25,15 @@ session: string,
 /**
  * Only this one.
  */
-cursor?: CursorId, } | { "command": "end_session", 
+cursor?: CursorId, } | { "command": "close_tab", 
+/**
+ * A whole id, a unique prefix of four or more characters, or a name.
+ */
+session: string, 
+/**
+ * The tab's number.
+ */
+tab: number, } | { "command": "end_session", 
 /**
  * A whole id, a unique prefix of four or more characters, or a name.
  */
@@ -45,7 +53,7 @@ query: HistoryQuery, } | { "command": "report",
 /**
  * Its id, or the id of its session.
  */
-report: string, } | { "command": "memory_history", 
+report: string, } | { "command": "clear_history" } | { "command": "memory_history", 
 /**
  * Of this session (a whole id, a unique prefix of four or more characters, or a name); of all and
  * the shared browser when left out.

@@ -14,4 +14,4 @@ export type Numbered = {
 /**
  * One more than the last; a gap means: take a new snapshot.
  */
-seq: number, } & ({ "event": "session", "data": SessionView } | { "event": "removed", "data": CleanupReport } | { "event": "clients", "data": Array<ClientView> } | { "event": "leftover", "data": Leftover } | { "event": "leftover_cleared", "data": LeftoverId } | { "event": "host", "data": HostView } | { "event": "memory", "data": MemoryHistory } | { "event": "lagged" });
+seq: number, } & ({ "event": "session", "data": SessionView } | { "event": "removed", "data": CleanupReport } | { "event": "clients", "data": Array<ClientView> } | { "event": "leftover", "data": Leftover } | { "event": "leftover_cleared", "data": LeftoverId } | { "event": "host", "data": HostView } | { "event": "memory", "data": MemoryHistory } | { "event": "history_cleared" } | { "event": "lagged" });

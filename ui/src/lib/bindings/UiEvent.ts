@@ -10,4 +10,4 @@ import type { SessionView } from "./SessionView";
 /**
  * What changed, for whoever subscribed. Lifecycle comes at once; numbers at most twice a second.
  */
-export type UiEvent = { "event": "session", "data": SessionView } | { "event": "removed", "data": CleanupReport } | { "event": "clients", "data": Array<ClientView> } | { "event": "leftover", "data": Leftover } | { "event": "leftover_cleared", "data": LeftoverId } | { "event": "host", "data": HostView } | { "event": "memory", "data": MemoryHistory } | { "event": "lagged" };
+export type UiEvent = { "event": "session", "data": SessionView } | { "event": "removed", "data": CleanupReport } | { "event": "clients", "data": Array<ClientView> } | { "event": "leftover", "data": Leftover } | { "event": "leftover_cleared", "data": LeftoverId } | { "event": "host", "data": HostView } | { "event": "memory", "data": MemoryHistory } | { "event": "history_cleared" } | { "event": "lagged" };

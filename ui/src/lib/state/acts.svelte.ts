@@ -22,8 +22,8 @@ export interface Confirmation {
 
 export class Acts {
   confirm = $state.raw<Confirmation | null>(null)
-  /** The list of sessions to end is open: the idle ones, or all. */
-  cleanUp = $state<'idle' | 'all' | null>(null)
+  /** The list of sessions to end is open: the idle ones, all, or these ids. */
+  cleanUp = $state.raw<'idle' | 'all' | readonly string[] | null>(null)
   question = $state.raw<Question | null>(null)
   quitting = $state(false)
   /** Ebb said that everything has ended; nothing will come any more. */
@@ -74,6 +74,24 @@ export class Acts {
       this.#notices.say(`${plural(closed, 'cursor')} closed.`)
     } catch (thrown) {
       this.#failed('The cursors could not be closed', thrown)
+    }
+  }
+
+  async closeTab(session: string, tab: number) {
+    try {
+      await ask(this.#backend, { command: 'close_tab', session, tab })
+      this.#notices.say(`Tab ${tab} closed.`)
+    } catch (thrown) {
+      this.#failed(`Tab ${tab} could not be closed`, thrown)
+    }
+  }
+
+  async clearHistory() {
+    try {
+      const removed = await ask(this.#backend, { command: 'clear_history' })
+      this.#notices.show({ tone: 'ok', text: `${plural(removed, 'report')} removed` })
+    } catch (thrown) {
+      this.#failed('History could not be cleared', thrown)
     }
   }
 

@@ -178,6 +178,10 @@ export class Live {
       case 'host':
         this.host = event.data
         break
+      case 'history_cleared':
+        this.recent = []
+        this.removals += 1
+        break
       case 'memory':
         this.memory = event.data
         this.memoryAt = Date.now()

@@ -1,11 +1,12 @@
 // Hash routes: `#/`, `#/sessions/<id>`, `#/cursors`, `#/history`, `#/history/<report or session id>`, `#/connect`,
 // `#/settings`. The tray has more, which ask and change nothing: `#/quit`, `#/?idle` and `#/sessions/<id>?end`.
+// A notification of a cleanup with problems leads to `#/history?outcome=with_problems`.
 
 export type Route =
   | { screen: 'home'; quit: boolean; idle: boolean }
   | { screen: 'session'; id: string; end: boolean }
   | { screen: 'cursors' }
-  | { screen: 'history'; report: string | null }
+  | { screen: 'history'; report: string | null; problems: boolean }
   | { screen: 'connect' }
   | { screen: 'settings' }
 
@@ -14,7 +15,8 @@ export function parse(hash: string): Route {
   const [screen, id] = path.split('/').map(decode)
   const asks = (what: string) => new URLSearchParams(query).has(what)
   if (screen === 'sessions' && id) return { screen: 'session', id, end: asks('end') }
-  if (screen === 'history') return { screen: 'history', report: id || null }
+  if (screen === 'history')
+    return { screen: 'history', report: id || null, problems: query.includes('outcome=with_problems') }
   if (screen === 'cursors' || screen === 'connect' || screen === 'settings') return { screen }
   return { screen: 'home', quit: screen === 'quit', idle: asks('idle') }
 }

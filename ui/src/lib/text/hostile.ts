@@ -10,6 +10,14 @@ export function clean(text: string): string {
   return plain.length > LONGEST ? `${plain.slice(0, LONGEST - 1)}…` : plain
 }
 
+/** The same of a text of several lines, whole. */
+export function cleanLines(text: string): string {
+  return text
+    .split('\n')
+    .map((line) => line.replace(UNWANTED, ''))
+    .join('\n')
+}
+
 /** The host of an address, or the address itself where it has none. */
 export function hostOf(url: string): string {
   try {
