@@ -287,6 +287,12 @@ fn f70_settings_file() {
     assert_eq!(refused.code(), "limit_reached", "{}", refused.text);
     assert!(run_bare(&host, &["config", "unset", "sessions.max"]).1);
     assert!(run_bare(&host, &["config", "list"]).0.contains("sessions.idle_minutes"));
+    let (told, well) = run_bare(&host, &["config", "check", "--config", "/nowhere/x.toml"]);
+    assert!(!well && told.contains("does not exist"), "a file that was named is expected to be there: {told}");
+    let path: Value = serde_json::from_str(&run_bare(&host, &["config", "path", "--json"]).0).unwrap();
+    assert_eq!(path["file"], file.display().to_string());
+    let level = host.command("ebb").args(["config", "get", "log.level"]).env("RUST_LOG", "trace").output().unwrap();
+    assert!(String::from_utf8_lossy(&level.stdout).contains("trace"), "the environment wins: {level:?}");
 }
 
 /// `ebb` without a host in mind.

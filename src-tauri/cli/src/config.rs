@@ -108,7 +108,8 @@ fn act(args: &Args) -> Result<bool> {
                 out::line(&path.display().to_string());
                 out::lines(&problems);
             }
-            return Ok(problems.is_empty());
+            // A file that was asked for by name is expected to be there.
+            return Ok(problems.is_empty() && (args.config.is_none() || path.exists()));
         }
     }
     Ok(true)

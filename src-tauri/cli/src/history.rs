@@ -62,6 +62,7 @@ impl Args {
     fn query(&self, limit: u32) -> HistoryQuery {
         HistoryQuery {
             before: None,
+            place: None,
             limit: Some(limit),
             reason: self.reason.clone(),
             outcome: self.outcome.clone(),

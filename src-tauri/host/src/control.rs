@@ -247,6 +247,9 @@ pub struct HistoryQuery {
     /// Only reports older than this one (keyset paging).
     #[cfg_attr(feature = "typescript", ts(optional))]
     pub before: Option<ReportId>,
+    /// Only what follows this place: `next` of the page before. It holds whatever is removed meanwhile.
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub place: Option<String>,
     /// At most this many; 1 to 200, 50 when left out.
     #[cfg_attr(feature = "typescript", ts(optional))]
     pub limit: Option<u32>,
@@ -286,6 +289,10 @@ pub struct HistoryPage {
     pub reports: Vec<CleanupReport>,
     /// Whether older ones match too.
     pub more: bool,
+    /// Where the next page begins, if there is one: for `place` of its query.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub next: Option<String>,
     /// Totals over everything that matches.
     pub totals: HistoryTotals,
 }

@@ -56,8 +56,8 @@ pub(super) fn export(place: &Place, mut query: HistoryQuery, format: &str) -> Re
             first = false;
             write(&mut out, &text)?;
         }
-        match page.reports.last().filter(|_| page.more) {
-            Some(last) => query.before = Some(last.id.clone()),
+        match page.next {
+            Some(next) => query.place = Some(next),
             None => break,
         }
     }

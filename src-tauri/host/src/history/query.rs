@@ -43,10 +43,42 @@ const MATCHES: &str = "(:reason IS NULL OR reason = :reason)
     AND (:text IS NULL OR client LIKE :text ESCAPE '\\' OR process LIKE :text ESCAPE '\\' OR project LIKE :text ESCAPE '\\'
          OR session LIKE :text ESCAPE '\\' OR name LIKE :text ESCAPE '\\')";
 
+/// Between which two reports a page begins. A report may be removed while somebody reads page by page, its place
+/// stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PagePlace {
+    /// After this row of the file.
+    File(i64),
+    /// After this entry of the reports in memory.
+    Memory(i64),
+}
+
+impl PagePlace {
+    fn parse(text: &str) -> Option<Self> {
+        let (kind, number) = text.split_once(':')?;
+        let number = number.parse().ok()?;
+        match kind {
+            "file" => Some(Self::File(number)),
+            "memory" => Some(Self::Memory(number)),
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Display for PagePlace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File(number) => write!(f, "file:{number}"),
+            Self::Memory(number) => write!(f, "memory:{number}"),
+        }
+    }
+}
+
 /// A checked [`HistoryQuery`].
 #[derive(Debug, Clone)]
 pub(super) struct Filter {
     pub(super) before: Option<ReportId>,
+    pub(super) place: Option<PagePlace>,
     pub(super) limit: usize,
     reason: Option<String>,
     outcome: Option<String>,
@@ -90,8 +122,14 @@ impl Filter {
         {
             return Err(invalid("nothing lies between these two moments".to_owned(), "Swap them".to_owned()));
         }
+        let place = query.place.as_deref().map(|text| {
+            PagePlace::parse(text).ok_or_else(|| {
+                invalid("this is no place in the history".to_owned(), "Use `next` of the page before".to_owned())
+            })
+        });
         Ok(Self {
             before: query.before.clone(),
+            place: place.transpose()?,
             limit: query.limit.unwrap_or(PAGE).clamp(1, MAX_PAGE) as usize,
             reason: query.reason.clone(),
             outcome: query.outcome.clone(),
@@ -166,9 +204,14 @@ pub(super) fn outcome_key(outcome: Outcome) -> &'static str {
 pub(super) fn page(connection: &mut Connection, filter: &Filter) -> rusqlite::Result<HistoryPage> {
     let transaction = connection.transaction()?;
     let sql = format!(
-        "SELECT report, cleared_at FROM reports WHERE {MATCHES}
-         AND (:before IS NULL OR seq < (SELECT seq FROM reports WHERE id = :before)) ORDER BY seq DESC LIMIT :limit"
+        "SELECT report, cleared_at, seq FROM reports WHERE {MATCHES}
+         AND (:before IS NULL OR seq < (SELECT seq FROM reports WHERE id = :before))
+         AND (:place IS NULL OR seq < :place) ORDER BY seq DESC LIMIT :limit"
     );
+    let place = match filter.place {
+        Some(PagePlace::File(seq)) => Some(seq),
+        _ => None,
+    };
     let patterns = filter.patterns();
     let mut statement = transaction.prepare(&sql)?;
     // One more than the page tells whether there is another page.
@@ -178,15 +221,18 @@ pub(super) fn page(connection: &mut Connection, filter: &Filter) -> rusqlite::Re
             ":project": patterns.project, ":since": patterns.since, ":until": patterns.until,
             ":freed": patterns.freed, ":text": patterns.text,
             ":before": filter.before.as_ref().map(ReportId::as_str), ":limit": filter.limit as i64 + 1,
+            ":place": place,
         },
-        report_of,
+        |row| Ok((row.get::<_, i64>(2)?, report_of(row)?)),
     )?;
-    let mut reports = rows.collect::<rusqlite::Result<Vec<Option<CleanupReport>>>>()?;
+    let mut reports = rows.collect::<rusqlite::Result<Vec<(i64, Option<CleanupReport>)>>>()?;
     let more = reports.len() > filter.limit;
     reports.truncate(filter.limit);
     drop(statement);
     let totals = totals(&transaction, filter, &patterns)?;
-    Ok(HistoryPage { reports: reports.into_iter().flatten().collect(), more, totals })
+    // A page may be without a row that can be read, and there is another one all the same.
+    let next = reports.last().filter(|_| more).map(|(seq, _)| PagePlace::File(*seq).to_string());
+    Ok(HistoryPage { reports: reports.into_iter().filter_map(|(_, report)| report).collect(), more, next, totals })
 }
 
 fn totals(connection: &Connection, filter: &Filter, patterns: &Patterns) -> rusqlite::Result<HistoryTotals> {

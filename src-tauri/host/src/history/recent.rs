@@ -8,7 +8,7 @@ use ebb_core::{
 };
 use time::OffsetDateTime;
 
-use super::query::{self, Filter};
+use super::query::{self, Filter, PagePlace};
 use crate::control::{HistoryPage, HistoryTotals, HourTotals};
 
 /// Reports held in memory.
@@ -18,29 +18,34 @@ pub(super) const HELD: usize = 200;
 #[derive(Debug, Default)]
 pub(super) struct Recent {
     entries: VecDeque<Entry>,
+    /// How many came so far.
+    pushed: i64,
 }
 
 #[derive(Debug)]
 struct Entry {
+    /// Larger than that of every older one; those of earlier runs are below zero.
+    place: i64,
     report: CleanupReport,
     /// Its leftovers that are not cleared yet.
     open: BTreeSet<LeftoverId>,
 }
 
 impl Entry {
-    fn new(report: CleanupReport) -> Self {
+    fn new(place: i64, report: CleanupReport) -> Self {
         let open = match report.cleared_at {
             Some(_) => BTreeSet::new(),
             None => report.leftovers.iter().map(|leftover| leftover.id.clone()).collect(),
         };
-        Self { report, open }
+        Self { place, report, open }
     }
 }
 
 impl Recent {
     pub(super) fn push(&mut self, report: CleanupReport) {
         if self.find(report.id.as_str()).is_none() {
-            self.entries.push_front(Entry::new(report));
+            self.pushed += 1;
+            self.entries.push_front(Entry::new(self.pushed, report));
             self.entries.truncate(HELD);
         }
     }
@@ -49,7 +54,8 @@ impl Recent {
     pub(super) fn add_older(&mut self, reports: Vec<CleanupReport>) {
         for report in reports {
             if self.entries.len() < HELD && self.find(report.id.as_str()).is_none() {
-                self.entries.push_back(Entry::new(report));
+                let place = self.entries.back().map_or(0, |oldest| oldest.place.min(0) - 1);
+                self.entries.push_back(Entry::new(place, report));
             }
         }
     }
@@ -91,18 +97,26 @@ impl Recent {
 
     /// A page from memory alone.
     pub(super) fn page(&self, filter: &Filter) -> HistoryPage {
-        let matching: Vec<&CleanupReport> =
-            self.entries.iter().map(|entry| &entry.report).filter(|report| filter.matches(report)).collect();
-        let from = match &filter.before {
-            None => 0,
+        let matching: Vec<&Entry> = self.entries.iter().filter(|entry| filter.matches(&entry.report)).collect();
+        let from = match (&filter.before, filter.place) {
+            (_, Some(PagePlace::Memory(place))) => {
+                matching.iter().position(|entry| entry.place < place).unwrap_or(matching.len())
+            }
             // Where the report is not here the page is behind what memory holds.
-            Some(before) => matching.iter().position(|report| report.id == *before).map_or(matching.len(), |at| at + 1),
+            (Some(before), _) => {
+                matching.iter().position(|entry| entry.report.id == *before).map_or(matching.len(), |at| at + 1)
+            }
+            (None, _) => 0,
         };
         let rest = &matching[from..];
+        let more = rest.len() > filter.limit;
+        let shown = &rest[..rest.len().min(filter.limit)];
+        let reports: Vec<&CleanupReport> = matching.iter().map(|entry| &entry.report).collect();
         HistoryPage {
-            reports: rest.iter().take(filter.limit).map(|report| (*report).clone()).collect(),
-            more: rest.len() > filter.limit,
-            totals: totals(&matching),
+            reports: shown.iter().map(|entry| entry.report.clone()).collect(),
+            more,
+            next: shown.last().filter(|_| more).map(|entry| PagePlace::Memory(entry.place).to_string()),
+            totals: totals(&reports),
         }
     }
 }
@@ -172,6 +186,14 @@ mod tests {
         let last = first.reports.last().map(|report| report.id.clone());
         let second = recent.page(&filter(last, 150));
         assert_eq!((second.reports.len(), second.more), (50, false));
+        let place = HistoryQuery { place: first.next, limit: Some(150), ..HistoryQuery::default() };
+        // Newcomers push the oldest out, and move no place.
+        for number in 0..10 {
+            recent.push(report(&format!("late {number}")));
+        }
+        let after = recent.page(&Filter::parse(&place).unwrap_or_else(|error| unreachable!("{error}")));
+        assert_eq!((after.reports.len(), after.more, after.next), (40, false, None));
+        assert_eq!(after.reports, second.reports[..40]);
         assert_eq!(second.reports[49].client.name, "client 50", "the oldest ones made room");
     }
 

@@ -207,10 +207,16 @@ impl History {
         } else {
             Err(Error::new(Code::StoreUnavailable, "the history cannot be written"))
         };
-        Ok(page.unwrap_or_else(|error| {
-            tracing::debug!(%error, "the history answers from memory");
-            self.shared.recent.lock().page(&from_memory)
-        }))
+        match page {
+            // A place in memory means nothing in the file, and the other way round.
+            Ok(_) if matches!(from_memory.place, Some(query::PagePlace::Memory(_))) => Err(moved()),
+            Ok(page) => Ok(page),
+            Err(_) if matches!(from_memory.place, Some(query::PagePlace::File(_))) => Err(moved()),
+            Err(error) => {
+                tracing::debug!(%error, "the history answers from memory");
+                Ok(self.shared.recent.lock().page(&from_memory))
+            }
+        }
     }
 
     /// One report by its id or that of its session.
@@ -323,4 +329,9 @@ impl Drop for History {
     fn drop(&mut self) {
         self.shared.queue.stop();
     }
+}
+
+/// For a page that another source began.
+fn moved() -> Error {
+    Error::new(Code::StoreUnavailable, "the history's file went or came back between two pages").next("Begin again")
 }

@@ -403,6 +403,46 @@ async fn an_unreadable_row_hides_no_other() -> Result {
 }
 
 #[tokio::test]
+async fn pages_go_on_where_what_they_ended_with_is_removed_or_unreadable() -> Result {
+    let home = Home::new()?;
+    let history = home.open();
+    let reports: Vec<_> = (0..30).map(|number| report(&format!("client {number}"))).collect();
+    for report in &reports {
+        history.closed(report);
+    }
+    assert!(history.flush().await);
+    let file = Connection::open(home.path())?;
+    // A whole page without a row that can be read.
+    for number in 10..20 {
+        file.execute("UPDATE reports SET report = '{}' WHERE client = ?1", [format!("client {number}")])?;
+    }
+    let mut query = HistoryQuery { limit: Some(5), ..HistoryQuery::default() };
+    let (mut seen, mut pages) = (Vec::new(), 0);
+    loop {
+        let page = history.query(&query).await?;
+        pages += 1;
+        // What it ended with goes before the next one is asked for.
+        if let Some(last) = page.reports.last() {
+            file.execute("DELETE FROM reports WHERE id = ?1", [last.id.as_str()])?;
+        }
+        seen.extend(page.reports.into_iter().map(|report| report.client.name));
+        assert_eq!(page.more, page.next.is_some());
+        match page.next {
+            Some(next) => query.place = Some(next),
+            None => break,
+        }
+    }
+    let expected: Vec<String> =
+        (0..30).rev().filter(|number| !(10..20).contains(number)).map(|number| format!("client {number}")).collect();
+    assert_eq!((seen, pages), (expected, 6));
+    query.place = Some("memory:3".to_owned());
+    assert!(history.query(&query).await.is_err(), "a place of memory is none in the file");
+    query.place = Some("x' OR 1=1".to_owned());
+    assert!(history.query(&query).await.is_err());
+    Ok(())
+}
+
+#[tokio::test]
 async fn an_entry_that_cannot_be_written_holds_nobody_up_and_is_counted() -> Result {
     let home = Home::new()?;
     let history = home.open();

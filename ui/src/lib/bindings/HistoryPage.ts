@@ -15,6 +15,10 @@ reports: Array<CleanupReport>,
  */
 more: boolean, 
 /**
+ * Where the next page begins, if there is one: for `place` of its query.
+ */
+next?: string, 
+/**
  * Totals over everything that matches.
  */
 totals: HistoryTotals, };

@@ -10,6 +10,10 @@ export type HistoryQuery = {
  */
 before?: ReportId, 
 /**
+ * Only what follows this place: `next` of the page before. It holds whatever is removed meanwhile.
+ */
+place?: string, 
+/**
  * At most this many; 1 to 200, 50 when left out.
  */
 limit?: number, 
