@@ -44,6 +44,8 @@ mod downloads;
 mod endpoint;
 /// A browser is killed while it starts, works or idles; a page or a helper of it dies, freezes, spins or eats memory.
 mod faults;
+/// Pages that ask and pour out.
+mod floods;
 /// Clients that come back.
 mod grace;
 /// The host is killed: guardian and start-up reaping.

@@ -1,6 +1,7 @@
 //! Every recurring chore of this repository: `cargo xtask <command>`. One file per command.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a chore speaks to a terminal")]
 
+mod audit;
 mod bench;
 mod clients;
 mod codegen;
@@ -67,6 +68,8 @@ enum Command {
     },
     /// Check the house rules that no lint can hold
     Rules,
+    /// Check what others bring along: advisories, licences and sources of crates, and the dashboard's packages
+    Audit,
     /// Write the TypeScript bindings anew from the Rust types
     Codegen,
     /// Measure: cursors, sessions, start, memory, calls; by their names also disconnects and peers
@@ -108,6 +111,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Soak { minutes, seed } => soak::soak(&repo, minutes, seed)?,
         Command::Rules => rules::check(&repo)?,
+        Command::Audit => audit::audit(&repo)?,
         Command::Codegen => codegen::codegen(&repo)?,
         Command::Bench { yes, subjects, json, write_readme } => {
             bench::bench(&repo, Consent::new(yes), &subjects, json.as_deref(), write_readme)?;

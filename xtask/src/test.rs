@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 
 use crate::{
-    clients, process,
+    audit, clients, process,
     repo::Repo,
     rules,
     setup::{self, Consent, Need},
@@ -26,6 +26,7 @@ pub(crate) fn test(repo: &Repo, consent: Consent, desktop: bool, filter: Option<
     if whole {
         step("format", || process::run(&mut repo.cargo(["fmt", "--all", "--check"])))?;
         step("house rules", || rules::check(repo))?;
+        step("licences and sources", || audit::offline(repo))?;
     }
     step("test clients", || clients::install(repo))?;
     step("dashboard packages", || ui::install(repo))?;

@@ -41,7 +41,7 @@ pub(crate) fn build(repo: &Repo) -> Result<()> {
     if is_stale(&repo.ui())? { script(repo, "build") } else { Ok(()) }
 }
 
-fn npm(repo: &Repo, args: &[&str]) -> Command {
+pub(crate) fn npm(repo: &Repo, args: &[&str]) -> Command {
     Repo::program(NPM, args.iter().copied(), &repo.ui())
 }
 

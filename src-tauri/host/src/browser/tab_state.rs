@@ -66,6 +66,8 @@ pub(crate) struct TabState {
     pub(crate) frame_numbers: u32,
     /// Waiting dialogs and file choosers, oldest first.
     pub(crate) modals: Vec<Modal>,
+    /// Dialogs that opened so far.
+    pub(crate) dialogs: u64,
     /// Its renderer crashed.
     pub(crate) crashed: bool,
     /// Its renderer crashed and no other page has been opened since.
@@ -161,6 +163,7 @@ impl TabState {
                 }
             }
             "Page.javascriptDialogOpening" => {
+                self.dialogs += 1;
                 self.modals.push(Modal::Dialog { kind: text("/type"), message: text("/message") });
             }
             "Page.javascriptDialogClosed" => self.modals.retain(|modal| !matches!(modal, Modal::Dialog { .. })),

@@ -51,11 +51,16 @@ pub(crate) fn tools() -> Vec<ToolSpec> {
 async fn dialog(call: &mut ToolCall, args: &Value) -> Result<(), ToolError> {
     let tab = page::tab(call).await?;
     let before = settle::before(&tab);
+    let asked = tab.peek(|state| state.dialogs);
     let mut answer = HandleJavaScriptDialogParams::new(args.flag("accept"));
     answer.prompt_text = args.text("promptText").map(str::to_owned);
     tab.call(&answer).await?;
-    // The page says so itself a moment later; the next tool must not find the old state.
-    tab.poke(|state| state.modals.retain(|modal| !matches!(modal, browser::Modal::Dialog { .. })));
+    // The page says so itself a moment later; the next tool must not find the old state. It may ask anew before.
+    tab.poke(|state| {
+        if state.dialogs == asked {
+            state.modals.retain(|modal| !matches!(modal, browser::Modal::Dialog { .. }));
+        }
+    });
     settled(call, &tab, before).await;
     page::after_action(call, &tab, false).await
 }
