@@ -1,4 +1,5 @@
 // Draws every screen, scenario and theme into test-results/shots. Pictures for eyes, not for comparison.
+// `--docs` draws the few of the README and the guide into docs/, and nothing else.
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -8,7 +9,8 @@ import { chromium } from './chromium.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const out = `${root}test-results/shots`
-const only = process.argv[2] ?? ''
+const docs = process.argv.includes('--docs')
+const only = process.argv.slice(2).find((word) => !word.startsWith('-')) ?? ''
 
 const end = async (page) =>
   page
@@ -56,6 +58,26 @@ const palette = async (page) => {
 const both = ['light', 'dark']
 const wide = { width: 1080, height: 720 }
 const small = { width: 760, height: 480 }
+/** What is left of 1080x720 at a zoom of 200 %. */
+const zoomed = { width: 540, height: 360, scale: 2 }
+const picked = async (page) => {
+  await page
+    .getByRole('checkbox', { name: /^Select session of/ })
+    .nth(0)
+    .check()
+  await page
+    .getByRole('checkbox', { name: /^Select session of/ })
+    .nth(1)
+    .check()
+}
+const callOpen = async (page) => {
+  await tab(/^Activity/)(page)
+  await page.getByRole('tabpanel').locator('button[aria-expanded]').nth(2).click()
+}
+const grouped = async (page) => {
+  await history(page)
+  await page.getByRole('button', { name: 'By client' }).click()
+}
 /** name, scenario, themes, window, what to do first */
 const shots = [
   ['home', 'three', both, wide],
@@ -132,20 +154,48 @@ const shots = [
   ['history-small', 'degraded', ['light'], small, history],
   ['history-report', 'three', both, wide, report(0)],
   ['history-problem', 'degraded', both, wide, report(1)],
+  ['home-picked', 'three', both, wide, picked],
+  ['home-columns', 'three', ['light'], wide, (page) => page.getByRole('button', { name: 'Choose columns' }).click()],
+  ['session-call', 'three', both, wide, callOpen],
+  ['history-grouped', 'three', both, wide, grouped],
+  ...[
+    ['home', undefined],
+    ['session', openSession],
+    ['cursors', cursors],
+    ['history', history],
+    ['connect', connect],
+    ['settings', settings],
+  ].flatMap(([name, act]) => [
+    [`zoom-${name}`, 'three', ['light'], zoomed, act],
+    [`small-${name}`, 'three', ['light'], small, act],
+  ]),
 ]
+/** Those that the pages of docs/ show. */
+const PICTURES = {
+  window: ['home', 'three', ['light'], wide],
+  session: ['session', 'three', ['light'], wide, openSession],
+  report: ['history-problem', 'degraded', ['light'], wide, report(1)],
+  connect: ['connect-plan', 'three', ['light'], wide, plan],
+}
 
 execFileSync('npm', ['run', '-s', 'build:fake'], { cwd: root, stdio: 'inherit' })
-if (!only) rmSync(out, { recursive: true, force: true })
+if (!only && !docs) rmSync(out, { recursive: true, force: true })
 mkdirSync(out, { recursive: true })
 const server = await preview({ root, build: { outDir: 'test-results/fake' }, preview: { port: 0, strictPort: false } })
 const browser = await browserType.launch(chromium())
 const problems = []
 try {
   const address = server.resolvedUrls?.local[0] ?? ''
-  for (const [name, scenario, themes, viewport, act] of shots) {
+  const chosen = docs ? Object.entries(PICTURES).map(([file, shot]) => [...shot.slice(0, 4), shot[4], file]) : shots
+  for (const [name, scenario, themes, viewport, act, file] of chosen) {
     if (only && !`${name}-${scenario}`.includes(only)) continue
     for (const colorScheme of themes) {
-      const page = await browser.newPage({ viewport, colorScheme, reducedMotion: 'reduce' })
+      const page = await browser.newPage({
+        viewport,
+        colorScheme,
+        reducedMotion: 'reduce',
+        deviceScaleFactor: viewport.scale ?? 1,
+      })
       page.on(
         'console',
         (message) => message.type() === 'error' && problems.push(`${name} ${scenario}: ${message.text()}`),
@@ -155,7 +205,9 @@ try {
       await page.getByRole('heading', { level: 1 }).waitFor()
       if (!['empty', 'no-browser'].includes(scenario)) await page.locator('canvas').waitFor()
       await act?.(page)
-      await page.screenshot({ path: `${out}/${name}-${scenario}-${colorScheme}.png` })
+      await page.screenshot({
+        path: file ? `${root}../docs/${file}.png` : `${out}/${name}-${scenario}-${colorScheme}.png`,
+      })
       await page.close()
     }
   }
