@@ -6,6 +6,8 @@ mod bench;
 mod clients;
 mod codegen;
 mod connect;
+#[cfg(unix)]
+mod dist;
 mod process;
 mod repo;
 mod rules;
@@ -66,6 +68,13 @@ enum Command {
         #[arg(long)]
         seed: Option<u64>,
     },
+    /// Make Debian packages of the command line and the desktop program
+    #[cfg(unix)]
+    Dist {
+        /// Pack the development build that is there, install it as root, and remove it again
+        #[arg(long)]
+        check: bool,
+    },
     /// Check the house rules that no lint can hold
     Rules,
     /// Check what others bring along: advisories, licences and sources of crates, and the dashboard's packages
@@ -110,6 +119,10 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
             test::test(&repo, Consent::new(yes), !no_desktop, filter.as_deref())?;
         }
         Command::Soak { minutes, seed } => soak::soak(&repo, minutes, seed)?,
+        #[cfg(unix)]
+        Command::Dist { check: true } => dist::test(&repo)?,
+        #[cfg(unix)]
+        Command::Dist { check: false } => dist::dist(&repo)?,
         Command::Rules => rules::check(&repo)?,
         Command::Audit => audit::audit(&repo)?,
         Command::Codegen => codegen::codegen(&repo)?,

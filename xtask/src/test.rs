@@ -39,6 +39,10 @@ pub(crate) fn test(repo: &Repo, consent: Consent, desktop: bool, filter: Option<
         step("lints", || cargo(&["clippy"], &["--all-targets", "--", "-D", "warnings"]))?;
     }
     step("build", || cargo(&["build"], &["--all-targets"]))?;
+    #[cfg(unix)]
+    if whole && desktop {
+        step("packages", || crate::dist::test(repo))?;
+    }
     step("tests", || {
         if process::find("cargo-nextest").is_some() {
             cargo(&["nextest", "run"], &nextest(desktop, filter))
