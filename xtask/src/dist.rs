@@ -75,10 +75,10 @@ fn assemble(repo: &Repo, profile: &str) -> Result<PathBuf> {
         let file = out.join(format!("{}_{version}_{}.deb", package.name, architecture.trim()));
         let tree = out.join(package.name);
         lay_out(&package, &tree, &version, architecture.trim())?;
-        let mut build = Command::new("dpkg-deb");
+        let mut packer = Command::new("dpkg-deb");
         // A development build is large and goes away at once: speed counts, not size.
-        build.args(if profile == "debug" { ["-Zgzip", "-z1"] } else { ["-Zxz", "-z6"] });
-        process::run(build.args(["--root-owner-group", "--build"]).arg(&tree).arg(&file))?;
+        packer.args(if profile == "debug" { ["-Zgzip", "-z1"] } else { ["-Zxz", "-z6"] });
+        process::run(packer.args(["--root-owner-group", "--build"]).arg(&tree).arg(&file))?;
         fs::remove_dir_all(&tree)?;
     }
     Ok(out)
