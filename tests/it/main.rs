@@ -46,12 +46,18 @@ mod endpoint;
 mod faults;
 /// Pages that ask and pour out.
 mod floods;
+/// Frames of other sites, each in a process of its own.
+mod frames;
+/// Any page at all, made by chance, has a snapshot that can be read and acted on.
+mod generated;
 /// Clients that come back.
 mod grace;
 /// The host is killed: guardian and start-up reaping.
 mod guard;
 /// The harness itself: it sees what it must see, or every other test here proves nothing.
 mod harness;
+/// Pages that want to hang, flood or exhaust: every call answers in its time and the session goes on.
+mod hostile;
 /// The host dies, quits or changes under a living bridge.
 mod hosts;
 /// Clients over HTTP, in both eras of the protocol: how they go, how long they stay, what they are told.
@@ -83,6 +89,8 @@ mod sdk;
 mod sdk_inspector;
 /// The two promises all others rest on: nothing of a gone client can be read, and nobody else loses anything.
 mod seed;
+/// Every way to name an element of a page.
+mod selectors;
 /// Wall clocks that jump and machines that sleep.
 mod sleep;
 /// Each page of `fixtures/snapshot` against its expected text, through a real call.

@@ -3,7 +3,7 @@
 use std::{ffi::OsStr, fs, path::Path, time::Duration};
 
 use serde_json::{Value, json};
-use support::{Calls, Client, Site, TestHost, fixtures, wait_for};
+use support::{Answer, Calls, Client, Site, TestHost, fixtures, wait_for};
 
 /// What a page's comment asks for.
 fn options(html: &str) -> Option<Value> {
@@ -14,7 +14,8 @@ fn options(html: &str) -> Option<Value> {
 /// The page's snapshot. Refs count from the first snapshot of a document, so one with options must be the
 /// document's first: it is opened by a script, which takes none.
 fn snapshot(client: &mut Client, url: &str, options: Option<&Value>) -> String {
-    let Some(options) = options else { return client.open(url).must("Snapshot").to_owned() };
+    let shown = |answer: Answer| answer.section("Snapshot").unwrap_or_default().to_owned();
+    let Some(options) = options else { return shown(client.open(url)) };
     client.evaluate(&format!("() => {{ location.href = {}; return 1; }}", json!(url)));
     wait_for("the page is loaded", Duration::from_secs(10), || {
         let seen =
@@ -27,7 +28,7 @@ fn snapshot(client: &mut Client, url: &str, options: Option<&Value>) -> String {
             arguments[argument] = value.clone();
         }
     }
-    client.ok("browser_snapshot", arguments).must("Snapshot").to_owned()
+    shown(client.ok("browser_snapshot", arguments))
 }
 
 #[test]
@@ -37,7 +38,7 @@ fn every_page_looks_as_its_rule_says() {
     let folder = fixtures().join("snapshot");
     let mut names: Vec<String> = support::procs::names(&folder);
     names.retain(|name| Path::new(name).extension() == Some(OsStr::new("html")));
-    assert_eq!(names.len(), 45, "{names:?}");
+    assert!(names.len() >= 150, "{names:?}");
     let mut wrong = Vec::new();
     for name in &names {
         let html = fs::read_to_string(folder.join(name)).unwrap();

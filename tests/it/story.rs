@@ -162,7 +162,11 @@ fn clicks_and_typing_act_as_a_person_would() {
     assert_eq!(gone.code(), "target_unknown");
     assert!(gone.text.contains("Ref e999 not found in the current page snapshot"), "{}", gone.text);
     let several = day.client.call("browser_click", json!({"target": "button"})).err();
-    assert!(several.text.contains("strict mode violation: button resolved to 3 elements"), "{}", several.text);
+    assert!(
+        several.text.contains("strict mode violation: locator('button') resolved to 3 elements"),
+        "{}",
+        several.text
+    );
 }
 
 #[test]

@@ -43,6 +43,8 @@ pub struct HostArgs {
     pub more: Vec<String>,
     /// Anything else in its environment.
     pub environment: Vec<(String, String)>,
+    /// What its settings file says.
+    pub settings: Option<&'static str>,
 }
 
 /// A running host. Dropping it ends it in order and checks that nothing of it is left.
@@ -86,6 +88,11 @@ impl TestHost {
             said: Mutex::new(None),
             place: Place::new(),
         };
+        if let Some(settings) = host.args.settings {
+            let file = host.home().join(".config/ebb/config.toml");
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, settings).unwrap();
+        }
         host.restart();
         host
     }

@@ -56,6 +56,12 @@ impl Site {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
 
+    /// The same on another site as browsers see it: another process serves its frames.
+    #[must_use]
+    pub fn elsewhere(&self, path: &str) -> String {
+        format!("http://localhost:{}{path}", self.port)
+    }
+
     /// Serves `html` at `path` and returns its address.
     pub fn page(&self, path: &str, html: &str) -> String {
         self.shared.pages.lock().insert(path.to_owned(), html.to_owned());
@@ -99,6 +105,23 @@ fn serve(stream: TcpStream, shared: &Shared) {
         };
         match path {
             "/hang" => return hang(reading.get_mut(), shared),
+            "/redirect" => {
+                let step = parameter("step").unwrap_or_default() + 1;
+                let head =
+                    format!("HTTP/1.1 302 Found\r\nLocation: /redirect?step={step}\r\nContent-Length: 0\r\n\r\n");
+                if writing.write_all(head.as_bytes()).is_err() {
+                    return;
+                }
+                continue;
+            }
+            "/download" => {
+                let head = "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Disposition: attachment; \
+                     filename=\"file.bin\"\r\nContent-Length: 3\r\n\r\nabc";
+                if writing.write_all(head.as_bytes()).is_err() {
+                    return;
+                }
+                continue;
+            }
             "/slow" => thread::sleep(Duration::from_millis(parameter("ms").unwrap_or(1_000))),
             "/headers" => {
                 if respond(&mut writing, "200 OK", "text/plain", headers.as_bytes()).is_err() {

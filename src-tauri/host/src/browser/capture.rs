@@ -6,7 +6,7 @@ use ebb_core::devtools::{Buffers, ConsoleEntry, Level, RequestStart, Response};
 use serde_json::Value;
 
 /// Events that somebody here reads; all others are dropped before they are parsed.
-const WANTED: [&str; 28] = [
+const WANTED: &[&str] = &[
     "Target.attachedToTarget",
     "Target.detachedFromTarget",
     "Target.targetInfoChanged",
@@ -32,9 +32,11 @@ const WANTED: [&str; 28] = [
     "Input.dragIntercepted",
     "Network.requestWillBeSent",
     "Network.responseReceived",
+    "Network.dataReceived",
     "Network.loadingFinished",
     "Network.loadingFailed",
     "Tracing.dataCollected",
+    "Inspector.targetCrashed",
 ];
 
 /// Whether an event is worth parsing.
@@ -42,9 +44,11 @@ pub(crate) fn is_wanted(method: &str) -> bool {
     WANTED.contains(&method)
 }
 
-/// Takes in one event of the tab `tab`.
-pub(crate) fn capture(buffers: &Buffers, tab: u32, method: &str, params: &Value) {
+/// Takes in one event of the tab `tab`; `whole_page` is false for those of a frame in another process.
+pub(crate) fn capture(buffers: &Buffers, tab: u32, whole_page: bool, method: &str, params: &Value) {
     match method {
+        // Told for the whole page already.
+        "Page.javascriptDialogOpening" | "Page.javascriptDialogClosed" if !whole_page => {}
         "Runtime.consoleAPICalled" => buffers.console(tab, console_entry(params)),
         "Runtime.exceptionThrown" => buffers.console(tab, exception_entry(params)),
         "Log.entryAdded" => {
@@ -58,7 +62,7 @@ pub(crate) fn capture(buffers: &Buffers, tab: u32, method: &str, params: &Value)
         }
         "Page.javascriptDialogClosed" => buffers.dialog_closed(tab),
         // The request for a document carries its loader's id; it is the first of the new page.
-        "Page.frameNavigated" if params.pointer("/frame/parentId").is_none() => {
+        "Page.frameNavigated" if whole_page && params.pointer("/frame/parentId").is_none() => {
             buffers.navigated_by(tab, text(params, "/frame/loaderId"));
         }
         "Network.requestWillBeSent" => request(buffers, tab, params),

@@ -22,6 +22,7 @@ use super::{
     seed::{self, SeedEvent},
     session::{Context, SessionBrowser, explain},
     tab::Tab,
+    tab_state::{MAX_TITLE, clipped},
 };
 
 /// The event sink of one Chromium.
@@ -140,8 +141,12 @@ impl Hub {
         }
     }
 
-    fn attached(&self, params: &Value) {
+    fn attached(&self, parent: Option<&str>, params: &Value) {
         let text = |pointer: &str| params.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        if let Some(tab) = parent.and_then(|session| self.tab(session)) {
+            self.frame_attached(&tab, text("/sessionId"), &params["targetInfo"]);
+            return;
+        }
         let (cdp, target, context) =
             (text("/sessionId"), text("/targetInfo/targetId"), text("/targetInfo/browserContextId"));
         let Some(chromium) = self.chromium.get().and_then(Weak::upgrade) else { return };
@@ -168,19 +173,42 @@ impl Hub {
         self.tasks.spawn(tab.set_up());
     }
 
+    /// A frame of a tab lives in a process of its own.
+    fn frame_attached(&self, tab: &Arc<Tab>, session: &str, info: &Value) {
+        let text = |name: &str| info.get(name).and_then(Value::as_str);
+        if let (Some("iframe"), Some(frame)) = (text("type"), text("targetId")) {
+            // Before its first event can come: that is read after this.
+            self.tabs.lock().insert(session.to_owned(), Arc::clone(tab));
+            if tab.frame_moved(frame, text("parentFrameId"), session) {
+                self.notify(tab);
+                return;
+            }
+            self.tabs.lock().remove(session);
+        }
+        let detach = DetachFromTargetParams::builder().session_id(session.to_owned()).build();
+        tab.chromium.connection.post(Some(&tab.cdp), &detach);
+    }
+
     fn detached(&self, params: &Value) {
         let Some(cdp) = params.pointer("/sessionId").and_then(Value::as_str) else { return };
         let Some(tab) = self.tabs.lock().remove(cdp) else { return };
-        tab.closed.cancel();
+        if tab.cdp != cdp {
+            tab.poke(|state| state.session_gone(cdp));
+            return;
+        }
+        // Sessions of its frames end with it, and not all of them say so.
+        self.tabs.lock().retain(|_, other| !Arc::ptr_eq(other, &tab));
         for session in self.sessions.lock().values().filter_map(Weak::upgrade) {
             session.forget(&tab);
         }
+        // Last: whoever waits for it looks for the tab that is current now.
+        tab.closed.cancel();
     }
 
     fn info_changed(&self, params: &Value) {
         let text = |pointer: &str| params.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
         if let Some(tab) = self.by_target(text("/targetInfo/targetId")) {
-            let title = text("/targetInfo/title").to_owned();
+            let title = clipped(text("/targetInfo/title"), MAX_TITLE);
             tab.poke(|state| state.title = title);
             self.notify(&tab);
         }
@@ -246,7 +274,7 @@ impl EventSink for Hub {
         }
         let Ok(params) = serde_json::from_str::<Value>(params) else { return };
         match (session, method) {
-            (_, "Target.attachedToTarget") => self.attached(&params),
+            (parent, "Target.attachedToTarget") => self.attached(parent, &params),
             (_, "Target.targetCreated") => self.created(&params),
             (_, "Target.detachedFromTarget") => self.detached(&params),
             (_, "Target.targetInfoChanged") => self.info_changed(&params),
@@ -269,7 +297,7 @@ impl EventSink for Hub {
             },
             (Some(session), _) => {
                 if let Some(tab) = self.tab(session) {
-                    tab.event(method, &params);
+                    tab.event(session, method, &params);
                     if matches!(
                         method,
                         "Page.frameNavigated" | "Page.javascriptDialogOpening" | "Page.javascriptDialogClosed"

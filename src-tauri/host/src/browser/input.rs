@@ -7,6 +7,7 @@ use chromiumoxide::cdp::browser_protocol::input::{
     MouseButton,
 };
 use ebb_core::{Code, Error, Result};
+use futures::future::try_join_all;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -137,6 +138,10 @@ pub(crate) async fn click(tab: &Arc<Tab>, target: &Target, click: Click, deadlin
             // The click opened it: that is a click that worked.
             return Ok(());
         }
+        if clicked.is_err() && tab.closed.is_cancelled() {
+            // So is one that closed its own tab.
+            return Ok(());
+        }
         clicked?;
         let landed = target.ask(tab, "() => __ebb.unguard()", &[]).await;
         match landed.as_ref().ok().and_then(|landed| landed.get("hit")).and_then(Value::as_bool) {
@@ -162,12 +167,14 @@ fn relabel(error: Error, deadline: Duration) -> Error {
 }
 
 async fn press(tab: &Arc<Tab>, x: f64, y: f64, click: Click) -> Result<()> {
-    mouse(tab, DispatchMouseEventType::MouseMoved, x, y, None, 0, click.modifiers).await?;
+    let event = |kind, button, count| mouse(tab, kind, x, y, button, count, click.modifiers);
+    let mut events = vec![event(DispatchMouseEventType::MouseMoved, None, 0)];
     for count in 1..=if click.double { 2 } else { 1 } {
-        mouse(tab, DispatchMouseEventType::MousePressed, x, y, Some(click.button), count, click.modifiers).await?;
-        mouse(tab, DispatchMouseEventType::MouseReleased, x, y, Some(click.button), count, click.modifiers).await?;
+        events.push(event(DispatchMouseEventType::MousePressed, Some(click.button), count));
+        events.push(event(DispatchMouseEventType::MouseReleased, Some(click.button), count));
     }
-    Ok(())
+    // All at once and in this order: the answer to a move comes only with the next frame.
+    try_join_all(events).await.map(drop)
 }
 
 async fn mouse(

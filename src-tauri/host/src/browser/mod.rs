@@ -48,6 +48,7 @@ pub(crate) mod snapshot;
 pub(crate) mod storage_state;
 mod supervisor;
 mod tab;
+mod tab_frames;
 mod tab_state;
 pub(crate) mod target;
 mod thumb;

@@ -84,7 +84,8 @@ pub(crate) async fn navigate(tab: &Arc<Tab>, address: &str, deadline: Duration) 
         std::mem::take(&mut state.crashed)
     });
     let navigation = async {
-        if !crashed {
+        // The empty document of a new tab computes nothing.
+        if !crashed && tab.peek(|state| state.commits > 0) {
             make_way(tab).await;
         }
         for attempt in 1..=ATTEMPTS {

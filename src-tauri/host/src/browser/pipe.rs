@@ -28,8 +28,9 @@ use tokio_util::sync::CancellationToken;
 /// How long an ordinary command may take.
 pub(crate) const CALL: Duration = Duration::from_secs(10);
 
-/// The largest message taken from Chromium, in bytes; a larger one ends the connection.
-pub(super) const MAX_MESSAGE: usize = 256 * 1024 * 1024;
+/// The largest message taken from Chromium, in bytes. What a page can make larger than this (a result, a line for the
+/// console) is dropped; whoever asked for it is told.
+pub(super) const MAX_MESSAGE: usize = 64 * 1024 * 1024;
 
 /// Messages that wait for a Chromium that does not read.
 const QUEUE: usize = 4_096;
@@ -46,6 +47,9 @@ pub(crate) enum CdpError {
     /// No answer in time.
     #[error("{0} was not answered in time")]
     Timeout(String),
+    /// The answer is larger than [`MAX_MESSAGE`].
+    #[error("the answer is larger than {} MB", MAX_MESSAGE / 1024 / 1024)]
+    TooLong,
     /// Chromium refused.
     #[error("{message}")]
     Refused {
@@ -287,6 +291,8 @@ async fn write_all(mut pipe: pipe::Sender, mut queue: mpsc::Receiver<Vec<u8>>, c
 async fn read_all(mut pipe: pipe::Receiver, inner: Arc<Inner>, sink: Arc<dyn EventSink>) {
     let mut buffer: Vec<u8> = Vec::with_capacity(64 * 1024);
     let mut scanned = 0;
+    // The rest of a message that is too long goes by.
+    let mut skipping = false;
     loop {
         buffer.reserve(64 * 1024);
         let read = tokio::select! {
@@ -300,24 +306,40 @@ async fn read_all(mut pipe: pipe::Receiver, inner: Arc<Inner>, sink: Arc<dyn Eve
         let mut start = 0;
         while let Some(offset) = buffer[scanned..].iter().position(|byte| *byte == 0) {
             let end = scanned + offset;
-            deliver(&buffer[start..end], &inner, sink.as_ref());
+            if !std::mem::take(&mut skipping) {
+                deliver(&buffer[start..end], &inner, sink.as_ref());
+            }
             start = end + 1;
             scanned = start;
         }
         buffer.drain(..start);
         scanned = buffer.len();
-        if buffer.len() > MAX_MESSAGE {
-            tracing::error!(
-                bytes = buffer.len(),
-                "the browser sent a message beyond the limit; its connection is closed"
-            );
-            break;
+        if skipping || buffer.len() > MAX_MESSAGE {
+            if !std::mem::replace(&mut skipping, true) {
+                too_long(&buffer, &inner);
+            }
+            buffer.clear();
+            scanned = 0;
         }
         if buffer.is_empty() && buffer.capacity() > KEEP_BUFFER {
             buffer = Vec::with_capacity(64 * 1024);
         }
     }
     inner.end();
+}
+
+/// Tells who waits for an answer that it is too long to be had; `beginning` is what came of it so far.
+fn too_long(beginning: &[u8], inner: &Inner) {
+    // Answers begin with their number, events with their method.
+    let digits = beginning.strip_prefix(b"{\"id\":").unwrap_or_default();
+    let digits = digits.iter().take_while(|byte| byte.is_ascii_digit()).map(|byte| u64::from(byte - b'0'));
+    let id = digits.take(18).fold(0, |number, digit| number * 10 + digit);
+    let waiting = inner.waiting.lock().remove(&id);
+    tracing::warn!(answer = waiting.is_some(), "the browser sent a message beyond the limit; it is dropped");
+    if let Some(waiting) = waiting {
+        // The caller may have stopped waiting: then nobody needs to know.
+        drop(waiting.send(Err(CdpError::TooLong)));
+    }
 }
 
 /// Takes in one message: an answer goes to who waits for it, an event to `sink`.
@@ -375,6 +397,34 @@ mod tests {
         assert!(matches!(result, Err(CdpError::Closed)));
         assert!(connection.is_closed());
         assert!(connection.inner.waiting.lock().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_message_beyond_the_limit_is_dropped_and_the_connection_goes_on() {
+        let (connection, to_us, _from_us) = pair();
+        let mut pipe = pipe::Sender::from_owned_fd(to_us).unwrap();
+        let calling = connection.clone();
+        let (first, second) = (GetVersionParams::default(), GetVersionParams::default());
+        let calls = async {
+            let first = calling.call(None, &first).await;
+            (first, calling.raw(None, "Any.thing", &second, CALL).await)
+        };
+        let browser = async {
+            pipe.write_all(b"{\"id\":1,\"result\":{\"product\":\"").await.unwrap();
+            let chunk = vec![b'x'; 1024 * 1024];
+            for _ in 0..=MAX_MESSAGE / chunk.len() {
+                pipe.write_all(&chunk).await.unwrap();
+            }
+            pipe.write_all(b"\"}}\0").await.unwrap();
+            while calling.inner.waiting.lock().is_empty() {
+                tokio::task::yield_now().await;
+            }
+            pipe.write_all(b"{\"id\":2,\"result\":{}}\0").await.unwrap();
+        };
+        let ((first, second), ()) = tokio::join!(calls, browser);
+        assert!(matches!(first, Err(CdpError::TooLong)), "{first:?}");
+        assert_eq!(second.map(|raw| raw.get().to_owned()).unwrap(), "{}");
+        assert!(!connection.is_closed());
     }
 
     #[tokio::test]

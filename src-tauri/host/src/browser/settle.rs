@@ -2,32 +2,46 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::tab::{Returns, Tab};
-use super::tab_state::{RequestKind, TabState};
+use tokio::time::Instant;
 
-/// Resolves once two animation frames and 50 ms have passed without a change of the document, after
-/// 500 ms at the latest. Timers stand in for frames that a tab in the background does not draw.
+use super::tab::{Returns, Tab};
+use super::tab_state::TabState;
+
+/// Resolves once two animation frames and 50 ms have passed without a change of the document, after 500 ms at the
+/// latest. Timers stand in for frames that a tab in the background does not draw, and end the wait to the millisecond.
 const QUIET: &str = "() => new Promise((done) => {
   const began = performance.now();
-  let changed = began, frames = 0;
+  let changed = began, frames = 0, timer = 0, over = false;
   const observer = new MutationObserver(() => { changed = performance.now(); frames = 0; });
   observer.observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
   const look = () => {
+    if (over) return;
     const now = performance.now();
-    if ((frames >= 2 && now - changed >= 50) || now - began >= 500) { observer.disconnect(); done(true); }
-    else next();
+    const left = Math.min(50 - (now - changed), 500 - (now - began));
+    if ((frames >= 2 && left <= 0) || now - began >= 500) {
+      over = true;
+      observer.disconnect();
+      done(true);
+    } else if (frames >= 2) {
+      clearTimeout(timer);
+      timer = setTimeout(look, Math.max(left, 1));
+    }
   };
-  const next = () => {
+  const frame = () => {
     let called = false;
-    const once = () => { if (!called) { called = true; frames++; look(); } };
+    const once = () => { if (!called && !over) { called = true; frames++; look(); frame(); } };
     requestAnimationFrame(once);
     setTimeout(once, 25);
   };
-  next();
+  frame();
 })";
 
 /// How long documents, styles, scripts and fetches of the action may take.
 const NETWORK: Duration = Duration::from_secs(5);
+
+/// A fetch with headers of which nothing more comes for so long, up to twice, is over: pages that only send something
+/// never read the answer, and then the browser never says that it ended.
+const STILL: Duration = Duration::from_millis(150);
 
 /// How long a navigation of the action may take until `load`.
 const NAVIGATION: Duration = Duration::from_secs(10);
@@ -48,10 +62,10 @@ pub(crate) fn before(tab: &Tab) -> Before {
 /// dialog, a crash, the tab's end) ends the wait, and the next call will say it.
 pub(crate) async fn settle(tab: &Arc<Tab>, before: Before) {
     let navigating = |state: &TabState| state.commits != before.commits || state.scheduled > 0;
-    let awaited = |state: &TabState| state.in_flight.values().any(|kind| *kind == RequestKind::Awaited);
+    let mut network = Network { before, left: NETWORK, seen: Vec::new(), still: Vec::new() };
     for _ in 0..3 {
         drop(tab.script(None, QUIET, &[], Returns::Value, Duration::from_millis(800)).await);
-        if tab.modal().is_some() || tab.closed.is_cancelled() {
+        if tab.closed.is_cancelled() || tab.peek(stopped) {
             return;
         }
         if tab.peek(navigating) {
@@ -61,11 +75,46 @@ pub(crate) async fn settle(tab: &Arc<Tab>, before: Before) {
             .await;
             return;
         }
-        let requested = tab.peek(|state| state.requests != before.requests && awaited(state));
-        if !requested {
+        if !tab.peek(|state| network.waits(state)) {
             return;
         }
-        tab.until(NETWORK, |state| stopped(state) || navigating(state) || !awaited(state)).await;
+        network.arrive(tab, navigating).await;
+    }
+}
+
+/// The requests that an action began.
+struct Network {
+    before: Before,
+    /// How long they may still take.
+    left: Duration,
+    /// Fetches and how far they had come at the last look.
+    seen: Vec<(u64, u32)>,
+    /// Those of them that came no further.
+    still: Vec<(u64, u32)>,
+}
+
+impl Network {
+    fn waits(&self, state: &TabState) -> bool {
+        let mut requests = state.in_flight.values().filter(|request| request.number > self.before.requests);
+        requests.any(|request| !self.still.contains(&(request.number, request.parts)))
+    }
+
+    /// Waits until all of them are there, or the page leaves.
+    async fn arrive(&mut self, tab: &Arc<Tab>, leaves: impl Fn(&TabState) -> bool) {
+        while !self.left.is_zero() {
+            let began = Instant::now();
+            let done = |state: &TabState| stopped(state) || leaves(state) || !self.waits(state);
+            if tab.until(self.left.min(STILL), done).await || tab.closed.is_cancelled() {
+                return;
+            }
+            self.left = self.left.saturating_sub(began.elapsed());
+            let seen: Vec<(u64, u32)> = tab.peek(|state| {
+                let fetches = state.in_flight.values().filter(|one| one.parts > 0);
+                fetches.map(|one| (one.number, one.parts)).collect()
+            });
+            self.still = seen.iter().copied().filter(|fetch| self.seen.contains(fetch)).collect();
+            self.seen = seen;
+        }
     }
 }
 

@@ -10,12 +10,14 @@ use chromiumoxide::{
     cdp::{
         browser_protocol::{
             emulation::SetFocusEmulationEnabledParams,
+            inspector::EnableParams as InspectorEnable,
             log::EnableParams as LogEnable,
             network::EnableParams as NetworkEnable,
             page::{
                 AddScriptToEvaluateOnNewDocumentParams, CreateIsolatedWorldParams, EnableParams as PageEnable,
                 SetInterceptFileChooserDialogParams, SetLifecycleEventsEnabledParams,
             },
+            target::{FilterEntry, SetAutoAttachParams, TargetFilter},
         },
         js_protocol::runtime::{
             CallArgument, CallFunctionOnParams, EnableParams as RuntimeEnable, EvaluateParams, ExecutionContextId,
@@ -33,6 +35,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     chromium::Chromium,
     emulate,
+    look::{self, Base},
     memory::Renderers,
     mouse::Mouse,
     overrides::Overrides,
@@ -82,6 +85,10 @@ pub(crate) struct Tab {
     pub(crate) overrides: Arc<Overrides>,
     /// The renderers that serve it and what they hold.
     pub(crate) renderers: Mutex<Renderers>,
+    /// The attribute that `getByTestId` reads.
+    test_id: Mutex<String>,
+    /// What was last seen of it, for snapshots of what changed.
+    bases: Mutex<Vec<Base>>,
 }
 
 /// What a client was told of a tab's console, and the file that it is in.
@@ -117,7 +124,7 @@ impl Tab {
         let mut state = TabState { main_frame: target.clone(), ..TabState::default() };
         state
             .frames
-            .insert(target.clone(), super::tab_state::Frame { url: "about:blank".to_owned(), ..Default::default() });
+            .insert(target.clone(), super::tab_frames::Frame { url: "about:blank".to_owned(), ..Default::default() });
         if let Some(scheme) = look.as_ref().and_then(|look| look.color_scheme.clone()) {
             state.media.set("colorScheme", Some(scheme).filter(|scheme| scheme != "no-preference"));
         }
@@ -137,31 +144,14 @@ impl Tab {
             own_routes: OnceLock::new(),
             overrides,
             renderers: Mutex::default(),
+            test_id: Mutex::new("data-testid".to_owned()),
+            bases: Mutex::default(),
         })
     }
 
     /// Sends the set-up of the tab; its page waits until the last of it is answered.
     pub(crate) async fn set_up(self: Arc<Self>) {
-        let mut script = AddScriptToEvaluateOnNewDocumentParams::new(snapshot::PAGE_SCRIPT);
-        script.world_name = Some(WORLD.to_owned());
-        script.run_immediately = Some(true);
-        self.post(&PageEnable::default());
-        self.post(&SetLifecycleEventsEnabledParams::new(true));
-        self.post(&RuntimeEnable::default());
-        self.post(&NetworkEnable::builder().max_post_data_size(MAX_BODY).build());
-        self.post(&LogEnable::default());
-        self.post(&script);
-        self.post(&SetInterceptFileChooserDialogParams::new(true));
-        self.post(&SetFocusEmulationEnabledParams::new(true));
-        if let Some(look) = &self.look {
-            emulate::apply(&self.chromium.connection, &self.cdp, look);
-            if look.color_scheme.is_some() {
-                self.post(&self.peek(|state| state.media.command()));
-            }
-        }
-        for (method, params) in self.overrides.commands(&self.chromium.user_agent, self.look.is_none()) {
-            self.chromium.connection.post_raw(Some(&self.cdp), method, &params);
-        }
+        self.introduce(&self.cdp);
         // An answer of any kind means that everything before it was taken in. It comes late where the
         // browser is slow, and never where it cannot make a process for the page.
         let begun = RunIfWaitingForDebuggerParams::default();
@@ -187,7 +177,7 @@ impl Tab {
 
     /// Sends a command whose answer nobody waits for.
     pub(crate) fn post<C: Command>(&self, command: &C) {
-        self.chromium.connection.post(Some(&self.cdp), command);
+        self.post_to(&self.cdp, command);
     }
 
     /// Answers its requests by `routes` alone, once and for all.
@@ -200,16 +190,77 @@ impl Tab {
         self.own_routes.get().unwrap_or(&self.overrides.routes)
     }
 
-    /// Takes in one event of this tab's session.
-    pub(crate) fn event(&self, method: &str, params: &Value) {
-        super::capture::capture(&self.devtools, self.number, method, params);
+    /// A frame of this tab was found in a process of its own: from now on it is spoken to in `session`. False when
+    /// the tab has too many of those; then it stays an empty box.
+    pub(crate) fn frame_moved(&self, frame: &str, parent: Option<&str>, session: &str) -> bool {
+        let taken = self.poke(|state| state.frame_moved(frame, parent, session));
+        if taken {
+            self.introduce(session);
+        }
+        // It waits for this either way.
+        self.post_to(session, &RunIfWaitingForDebuggerParams::default());
+        taken
+    }
+
+    /// Tells a DevTools session of this tab what is wanted of it, before its document begins.
+    fn introduce(&self, session: &str) {
+        let mut script = AddScriptToEvaluateOnNewDocumentParams::new(snapshot::PAGE_SCRIPT);
+        // Not in the empty document of a new tab: few look at it, and those make the world when they need it.
+        script.world_name = Some(WORLD.to_owned());
+        let mut attach = SetAutoAttachParams::new(true, true);
+        attach.flatten = Some(true);
+        attach.filter = Some(only_frames());
+        self.post_to(session, &PageEnable::default());
+        self.post_to(session, &SetLifecycleEventsEnabledParams::new(true));
+        self.post_to(session, &RuntimeEnable::default());
+        self.post_to(session, &NetworkEnable::builder().max_post_data_size(MAX_BODY).build());
+        self.post_to(session, &LogEnable::default());
+        self.post_to(session, &script);
+        self.post_to(session, &SetInterceptFileChooserDialogParams::new(true));
+        self.post_to(session, &SetFocusEmulationEnabledParams::new(true));
+        if let Some(look) = &self.look {
+            emulate::apply(&self.chromium.connection, session, look);
+        }
+        if self.look.as_ref().is_some_and(|look| look.color_scheme.is_some()) || session != self.cdp {
+            self.post_to(session, &self.peek(|state| state.media.command()));
+        }
+        for (method, params) in self.overrides.commands(&self.chromium.user_agent, self.look.is_none()) {
+            self.chromium.connection.post_raw(Some(session), method, &params);
+        }
+        self.post_to(session, &InspectorEnable::default());
+        self.post_to(session, &attach);
+    }
+
+    fn post_to<C: Command>(&self, session: &str, command: &C) {
+        self.chromium.connection.post(Some(session), command);
+    }
+
+    /// Takes in one event of a DevTools session of this tab.
+    pub(crate) fn event(&self, session: &str, method: &str, params: &Value) {
+        let session = (session != self.cdp).then_some(session);
+        super::capture::capture(&self.devtools, self.number, session.is_none(), method, params);
         if method == "Page.frameNavigated" {
             self.overrides.visited(params.pointer("/frame/url").and_then(Value::as_str).unwrap_or_default());
         }
-        let changed = self.state.lock().apply(method, params);
+        let changed = self.state.lock().apply(session, method, params);
         if changed {
             self.changed.send_replace(());
         }
+    }
+
+    /// The attribute that `getByTestId` reads.
+    pub(crate) fn test_id(&self) -> String {
+        self.test_id.lock().clone()
+    }
+
+    /// From now on `getByTestId` reads the attribute `name`.
+    pub(crate) fn set_test_id(&self, name: &str) {
+        name.clone_into(&mut self.test_id.lock());
+    }
+
+    /// Remembers a snapshot as the last one of `key`; the one before it.
+    pub(super) fn keep_base(&self, key: String, text: &str) -> Option<String> {
+        look::keep(&mut self.bases.lock(), key, text)
     }
 
     /// Looks at the state; do not wait inside.
@@ -268,6 +319,48 @@ impl Tab {
     pub(crate) async fn send(&self, method: &str, params: &Value) -> Result<()> {
         let sent = self.chromium.connection.raw(Some(&self.cdp), method, params, CALL);
         self.racing(sent).await?.map(drop).map_err(|error| self.explain(&error))
+    }
+
+    /// A command in a DevTools session of this tab; none is its own.
+    ///
+    /// # Errors
+    /// As [`Tab::call`].
+    pub(crate) async fn call_session<C: Command>(&self, session: Option<&str>, command: &C) -> Result<C::Response> {
+        let session = session.unwrap_or(&self.cdp);
+        let answer = self.racing(self.chromium.connection.call_within(Some(session), command, CALL)).await?;
+        answer.map_err(|error| self.explain(&error))
+    }
+
+    /// A command to the process that `frame` lives in. Ends at once when frame or tab do.
+    ///
+    /// # Errors
+    /// As [`Tab::call`]; a frame that is gone or whose process is.
+    pub(crate) async fn call_in<C: Command>(&self, frame: &str, command: &C) -> Result<C::Response> {
+        self.call_in_within(frame, command, CALL).await
+    }
+
+    /// The same with a deadline of its own.
+    ///
+    /// # Errors
+    /// As [`Tab::call_in`].
+    pub(crate) async fn call_in_within<C: Command>(
+        &self,
+        frame: &str,
+        command: &C,
+        deadline: Duration,
+    ) -> Result<C::Response> {
+        let Some(session) = self.peek(|state| state.session_of(frame)) else {
+            return self.call_within(command, deadline).await;
+        };
+        let left = self.until(FOREVER, |state| {
+            state.frames.get(frame).is_none_or(|now| now.crashed || now.session.as_deref() != Some(session.as_str()))
+        });
+        let answer = self.racing(self.chromium.connection.call_within(Some(&session), command, deadline));
+        tokio::select! {
+            biased;
+            answer = answer => answer?.map_err(|error| self.explain(&error)),
+            _ = left => Err(frame_gone()),
+        }
     }
 
     /// Runs `work` until it is done or the tab closes or crashes.
@@ -330,6 +423,8 @@ impl Tab {
             }
             CdpError::Timeout(what) => Error::new(Code::Timeout, format!("the page did not answer in time ({what})"))
                 .next("The page may be busy: navigate again, or open another tab with browser_tabs."),
+            CdpError::TooLong => Error::new(Code::LimitReached, error.to_string())
+                .next("Ask for a part of it: slice texts, count elements."),
             CdpError::Refused { message } => Error::new(Code::Internal, message.clone()),
             CdpError::Shape(..) => Error::new(Code::Internal, error.to_string()),
         }
@@ -342,10 +437,10 @@ impl Tab {
         }
         let mut create = CreateIsolatedWorldParams::new(frame.to_owned());
         create.world_name = Some(WORLD.to_owned());
-        let context = self.call(&create).await?.execution_context_id;
+        let context = self.call_in(frame, &create).await?.execution_context_id;
         let mut install = EvaluateParams::new(snapshot::PAGE_SCRIPT);
         install.context_id = Some(context);
-        self.call(&install).await?;
+        self.call_in(frame, &install).await?;
         self.poke(|state| {
             if let Some(known) = state.frames.get_mut(frame) {
                 known.world = Some(*context.inner());
@@ -374,7 +469,7 @@ impl Tab {
             for _ in 0..3 {
                 let context = self.world(&frame).await?;
                 let call = function_call(body, arguments, returns, Some(context), None);
-                match self.call_within(&call, deadline).await {
+                match self.call_in_within(&frame, &call, deadline).await {
                     Err(error) if is_stale_context(&error) => {
                         self.poke(|state| {
                             if let Some(known) = state.frames.get_mut(&frame) {
@@ -452,9 +547,26 @@ pub(crate) fn checked(
 }
 
 fn is_stale_context(error: &Error) -> bool {
-    ["Cannot find context", "context was destroyed", "Execution context", "Inspected target navigated"]
-        .iter()
-        .any(|known| error.message.contains(known))
+    const KNOWN: [&str; 6] = [
+        "Cannot find context",
+        "context was destroyed",
+        "Execution context",
+        "Inspected target navigated",
+        "Session with given id not found",
+        "No frame for given id found",
+    ];
+    error.code == Code::Internal && KNOWN.iter().any(|known| error.message.contains(known))
+}
+
+/// The error for a frame that left the page, or whose process ended.
+fn frame_gone() -> Error {
+    Error::new(Code::TargetUnknown, "the frame is gone").next("Call browser_snapshot to see what the page shows now.")
+}
+
+/// Of what a page can have, only frames in processes of their own are attached to: no workers.
+fn only_frames() -> TargetFilter {
+    let entry = |kind: Option<&str>, exclude| FilterEntry { exclude: Some(exclude), r#type: kind.map(str::to_owned) };
+    TargetFilter::new(vec![entry(Some("iframe"), false), entry(None, true)])
 }
 
 /// The error for a session whose browser is gone.

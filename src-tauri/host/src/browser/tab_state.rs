@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::media::Media;
+use super::{media::Media, tab_frames::Frame};
 
 /// What blocks a page until somebody answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,22 +22,9 @@ pub(crate) enum Modal {
         backend_node: i64,
         /// Whether it takes several files.
         multiple: bool,
+        /// The DevTools session of the frame it is in; none for the tab's own.
+        session: Option<String>,
     },
-}
-
-/// One frame of a page.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Frame {
-    /// None for the main frame.
-    pub(crate) parent: Option<String>,
-    /// Its address; hostile text.
-    pub(crate) url: String,
-    /// Its number in refs: `f2e7`. The main frame's is not printed.
-    pub(crate) number: u32,
-    /// The execution context of Ebb's isolated world.
-    pub(crate) world: Option<i64>,
-    /// The page's own execution context.
-    pub(crate) main_world: Option<i64>,
 }
 
 /// How far the current document of the main frame has loaded.
@@ -62,6 +49,8 @@ pub(crate) struct TabState {
     pub(crate) lifecycle: Lifecycle,
     /// Frames by id.
     pub(crate) frames: HashMap<String, Frame>,
+    /// Numbers of frames whose session ended and that may come back in another one.
+    pub(super) between: HashMap<String, u32>,
     /// Frame numbers given so far.
     pub(crate) frame_numbers: u32,
     /// Waiting dialogs and file choosers, oldest first.
@@ -78,8 +67,8 @@ pub(crate) struct TabState {
     pub(crate) status: Option<(i64, String)>,
     /// Navigations the page asked for that have not begun yet.
     pub(crate) scheduled: u32,
-    /// Requests of this page that are not finished, by id.
-    pub(crate) in_flight: HashMap<String, RequestKind>,
+    /// Requests of this page that are waited for, by id.
+    pub(crate) in_flight: HashMap<String, InFlight>,
     /// Requests begun so far.
     pub(crate) requests: u64,
     /// Documents committed so far.
@@ -100,20 +89,37 @@ pub(crate) struct TabState {
     pub(crate) moves: u64,
 }
 
-/// What a request in flight is for; the settling after an action waits for some kinds only.
+/// A request that the settling after an action waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum RequestKind {
-    /// Document, stylesheet, script, xhr or fetch.
-    Awaited,
-    /// Anything else.
-    Other,
+pub(crate) struct InFlight {
+    /// Which request of the page it is.
+    pub(crate) number: u64,
+    /// Whether it is waited for to its end (document, stylesheet, script, xhr or fetch); for others the headers do.
+    pub(crate) whole: bool,
+    /// For a fetch with headers: 1, and one more for each part of its body. Where a page reads no body, the browser
+    /// may never say that the fetch ended.
+    pub(crate) parts: u32,
 }
 
 /// More requests than this are not tracked as in flight; a page that floods is never quiet anyway.
 const MAX_IN_FLIGHT: usize = 2_000;
 
-/// More frames than this are not tracked.
-const MAX_FRAMES: usize = 1_000;
+/// Dialogs and file choosers that wait at once.
+const MAX_MODALS: usize = 20;
+
+/// Characters of a title or a dialog's message that are kept.
+pub(super) const MAX_TITLE: usize = 10_000;
+
+/// Characters of an address that are kept.
+const MAX_URL: usize = 32_768;
+
+/// At most the first `max` characters: a page can make its texts as long as it likes.
+pub(super) fn clipped(text: &str, max: usize) -> String {
+    match text.char_indices().nth(max) {
+        Some((end, _)) => text[..end].to_owned(),
+        None => text.to_owned(),
+    }
+}
 
 impl TabState {
     /// The main frame's address.
@@ -121,33 +127,21 @@ impl TabState {
         self.frames.get(&self.main_frame).map_or("", |frame| frame.url.as_str())
     }
 
-    /// The frame's number, 0 for the main frame.
-    pub(crate) fn frame_number(&self, frame: &str) -> Option<u32> {
-        self.frames.get(frame).map(|known| known.number)
-    }
-
-    /// The frame that carries this number.
-    pub(crate) fn frame_by_number(&self, number: u32) -> Option<String> {
-        self.frames.iter().find(|(_, frame)| frame.number == number).map(|(id, _)| id.clone())
-    }
-
-    /// Takes in one event of the tab's own session. Returns whether something changed.
-    pub(crate) fn apply(&mut self, method: &str, params: &Value) -> bool {
+    /// Takes in one event of the tab: `session` is none for its own DevTools session, else that of a frame in
+    /// another process. Returns whether something changed.
+    pub(crate) fn apply(&mut self, session: Option<&str>, method: &str, params: &Value) -> bool {
         let text = |pointer: &str| params.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
         match method {
-            "Page.frameAttached" => self.attach(text("/frameId"), Some(text("/parentFrameId"))),
-            "Page.frameDetached" => {
-                self.frames.remove(&text("/frameId"));
-                self.frame_changes += 1;
-            }
-            "Page.frameNavigated" => self.navigated(params),
+            "Page.frameAttached" => self.frame_attached(&text("/frameId"), &text("/parentFrameId"), session),
+            "Page.frameDetached" => self.frame_detached(&text("/frameId"), session, text("/reason") == "swap"),
+            "Page.frameNavigated" => self.navigated(session, params),
             "Input.dragIntercepted" => self.dragged = params.pointer("/data").cloned(),
             "Page.navigatedWithinDocument" => {
                 if text("/frameId") == self.main_frame {
                     self.moves += 1;
                 }
                 if let Some(frame) = self.frames.get_mut(&text("/frameId")) {
-                    frame.url = text("/url");
+                    frame.url = clipped(&text("/url"), MAX_URL);
                 }
             }
             "Page.lifecycleEvent" => self.lifecycle_event(&text("/frameId"), &text("/loaderId"), &text("/name")),
@@ -157,55 +151,67 @@ impl TabState {
                 }
             }
             "Page.frameClearedScheduledNavigation" | "Page.frameStoppedLoading" => {
-                self.scheduled = 0;
-                if method == "Page.frameStoppedLoading" && text("/frameId") == self.main_frame {
-                    self.stops += 1;
+                if text("/frameId") == self.main_frame {
+                    self.scheduled = 0;
+                    self.stops += u64::from(method == "Page.frameStoppedLoading");
                 }
+            }
+            // A dialog belongs to the whole page, and is told in the tab's own session.
+            "Page.javascriptDialogOpening" | "Page.javascriptDialogClosed" if session.is_some() => return false,
+            // More than one page can ask: nobody answers so many.
+            "Page.javascriptDialogOpening" | "Page.fileChooserOpened" if self.modals.len() >= MAX_MODALS => {
+                return false;
             }
             "Page.javascriptDialogOpening" => {
                 self.dialogs += 1;
-                self.modals.push(Modal::Dialog { kind: text("/type"), message: text("/message") });
+                self.modals.push(Modal::Dialog { kind: text("/type"), message: clipped(&text("/message"), MAX_TITLE) });
             }
             "Page.javascriptDialogClosed" => self.modals.retain(|modal| !matches!(modal, Modal::Dialog { .. })),
             "Page.fileChooserOpened" => self.modals.push(Modal::FileChooser {
                 backend_node: params.pointer("/backendNodeId").and_then(Value::as_i64).unwrap_or_default(),
                 multiple: text("/mode") == "selectMultiple",
+                session: session.map(str::to_owned),
             }),
-            "Runtime.executionContextCreated" => self.context_created(params),
+            "Runtime.executionContextCreated" => self.context_created(session, params),
             "Runtime.executionContextDestroyed" => {
                 let id = params.pointer("/executionContextId").and_then(Value::as_i64);
-                for frame in self.frames.values_mut() {
-                    if frame.world == id {
-                        frame.world = None;
-                    }
-                    if frame.main_world == id {
-                        frame.main_world = None;
-                    }
-                }
+                self.contexts_gone(session, |context| Some(context) == id);
             }
-            "Runtime.executionContextsCleared" => {
-                for frame in self.frames.values_mut() {
-                    frame.world = None;
-                    frame.main_world = None;
-                }
-            }
+            "Runtime.executionContextsCleared" => self.contexts_gone(session, |_| true),
+            // The tab's own end is told of its target.
+            "Inspector.targetCrashed" => match session {
+                Some(session) => self.frames_crashed(session),
+                None => return false,
+            },
             "Network.requestWillBeSent" => {
-                let awaited = matches!(text("/type").as_str(), "Document" | "Stylesheet" | "Script" | "XHR" | "Fetch")
-                    // The end of a worker's script is told to the worker, not to its page.
+                // The end of a worker's script is told to the worker, not to its page.
+                let whole = matches!(text("/type").as_str(), "Document" | "Stylesheet" | "Script" | "XHR" | "Fetch")
                     && !text("/request/url").starts_with("blob:");
                 self.requests += 1;
                 if self.in_flight.len() < MAX_IN_FLIGHT {
-                    let kind = if awaited { RequestKind::Awaited } else { RequestKind::Other };
-                    self.in_flight.insert(text("/requestId"), kind);
+                    self.in_flight.insert(text("/requestId"), InFlight { number: self.requests, whole, parts: 0 });
                 }
             }
             "Network.responseReceived" => {
+                let id = text("/requestId");
+                if self.in_flight.get(&id).is_some_and(|request| !request.whole) {
+                    self.in_flight.remove(&id);
+                }
+                if text("/type") == "Fetch"
+                    && let Some(request) = self.in_flight.get_mut(&id)
+                {
+                    request.parts = 1;
+                }
                 let is_document = text("/type") == "Document" && text("/frameId") == self.main_frame;
                 if is_document {
                     let code = params.pointer("/response/status").and_then(Value::as_i64).unwrap_or_default();
                     self.status = Some((code, text("/response/statusText")));
                 }
             }
+            "Network.dataReceived" => match self.in_flight.get_mut(&text("/requestId")) {
+                Some(request) if request.parts > 0 => request.parts = request.parts.saturating_add(1),
+                _ => return false,
+            },
             "Network.loadingFinished" | "Network.loadingFailed" => {
                 self.in_flight.remove(&text("/requestId"));
             }
@@ -235,45 +241,26 @@ impl TabState {
         Some(processes)
     }
 
-    fn attach(&mut self, id: String, parent: Option<String>) {
-        if self.frames.contains_key(&id) || self.frames.len() >= MAX_FRAMES {
+    fn navigated(&mut self, session: Option<&str>, params: &Value) {
+        let text = |pointer: &str| params.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        let (id, parent) = (text("/frame/id"), params.pointer("/frame/parentId").and_then(Value::as_str));
+        let url = clipped(text("/frame/url"), MAX_URL) + &clipped(text("/frame/urlFragment"), MAX_URL);
+        if parent.is_some() || session.is_some() {
+            self.frame_navigated(id, parent, session, url);
             return;
         }
-        self.frame_changes += 1;
-        let number = if parent.is_some() {
-            self.frame_numbers += 1;
-            self.frame_numbers
-        } else {
-            0
-        };
-        self.frames.insert(id, Frame { parent, number, ..Frame::default() });
-    }
-
-    fn navigated(&mut self, params: &Value) {
-        let text = |pointer: &str| params.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let id = text("/frame/id");
-        let parent = params.pointer("/frame/parentId").and_then(Value::as_str).map(str::to_owned);
-        let is_main = parent.is_none();
-        self.attach(id.clone(), parent);
-        self.frame_changes += 1;
-        if is_main {
-            self.frames.retain(|known, _| *known == id);
-            self.main_frame.clone_from(&id);
-            self.loader = text("/frame/loaderId");
-            self.lifecycle = Lifecycle::default();
-            self.scheduled = 0;
-            self.commits += 1;
-            self.committed_ms = time::OffsetDateTime::now_utc().unix_timestamp_nanos() as f64 / 1e6;
-            self.moves += 1;
-            self.modals.retain(|modal| matches!(modal, Modal::Dialog { .. }));
-            self.in_flight.clear();
-            self.title.clear();
-            self.crashed = false;
-            self.ended_because = None;
-        }
-        if let Some(frame) = self.frames.get_mut(&id) {
-            frame.url = text("/frame/url") + &text("/frame/urlFragment");
-        }
+        self.main_frame_navigated(id, url);
+        text("/frame/loaderId").clone_into(&mut self.loader);
+        self.lifecycle = Lifecycle::default();
+        self.scheduled = 0;
+        self.commits += 1;
+        self.committed_ms = time::OffsetDateTime::now_utc().unix_timestamp_nanos() as f64 / 1e6;
+        self.moves += 1;
+        self.modals.retain(|modal| matches!(modal, Modal::Dialog { .. }));
+        self.in_flight.clear();
+        self.title.clear();
+        self.crashed = false;
+        self.ended_because = None;
     }
 
     fn lifecycle_event(&mut self, frame: &str, loader: &str, name: &str) {
@@ -286,19 +273,6 @@ impl TabState {
             _ => {}
         }
     }
-
-    fn context_created(&mut self, params: &Value) {
-        let Some(id) = params.pointer("/context/id").and_then(Value::as_i64) else { return };
-        let frame = params.pointer("/context/auxData/frameId").and_then(Value::as_str).unwrap_or_default();
-        let is_default = params.pointer("/context/auxData/isDefault").and_then(Value::as_bool).unwrap_or_default();
-        let is_ours = params.pointer("/context/name").and_then(Value::as_str) == Some(super::tab::WORLD);
-        let Some(frame) = self.frames.get_mut(frame) else { return };
-        if is_ours {
-            frame.world = Some(id);
-        } else if is_default {
-            frame.main_world = Some(id);
-        }
-    }
 }
 
 #[cfg(test)]
@@ -309,29 +283,34 @@ mod tests {
 
     fn main_frame() -> TabState {
         let mut state = TabState::default();
-        state.apply("Page.frameNavigated", &json!({"frame": {"id": "M", "loaderId": "L1", "url": "http://a/"}}));
+        state.apply(None, "Page.frameNavigated", &json!({"frame": {"id": "M", "loaderId": "L1", "url": "http://a/"}}));
         state
     }
 
     #[test]
     fn only_the_current_document_counts_as_loaded() {
         let mut state = main_frame();
-        state.apply("Page.lifecycleEvent", &json!({"frameId": "M", "loaderId": "L0", "name": "load"}));
+        state.apply(None, "Page.lifecycleEvent", &json!({"frameId": "M", "loaderId": "L0", "name": "load"}));
         assert!(!state.lifecycle.loaded);
-        state.apply("Page.lifecycleEvent", &json!({"frameId": "M", "loaderId": "L1", "name": "load"}));
+        state.apply(None, "Page.lifecycleEvent", &json!({"frameId": "M", "loaderId": "L1", "name": "load"}));
         assert!(state.lifecycle.loaded);
     }
 
     #[test]
-    fn frames_are_numbered_as_they_attach_and_go_with_the_document() {
+    fn requests_are_waited_for_to_their_end_or_their_headers() {
         let mut state = main_frame();
-        state.apply("Page.frameAttached", &json!({"frameId": "A", "parentFrameId": "M"}));
-        state.apply("Page.frameAttached", &json!({"frameId": "B", "parentFrameId": "A"}));
-        assert_eq!(state.frame_number("B"), Some(2));
-        assert_eq!(state.frame_by_number(1), Some("A".to_owned()));
-        state.apply("Page.frameNavigated", &json!({"frame": {"id": "M", "loaderId": "L2", "url": "http://b/"}}));
-        assert_eq!(state.frames.len(), 1);
-        assert_eq!(state.url(), "http://b/");
+        let sent = |id: &str, kind: &str| json!({"requestId": id, "type": kind, "request": {"url": "http://a/x"}});
+        state.apply(None, "Network.requestWillBeSent", &sent("1", "Fetch"));
+        state.apply(None, "Network.requestWillBeSent", &sent("2", "Image"));
+        for id in ["1", "2"] {
+            state.apply(None, "Network.responseReceived", &json!({"requestId": id, "type": "Fetch"}));
+        }
+        let expected = |parts: u32| HashMap::from([("1".to_owned(), InFlight { number: 1, whole: true, parts })]);
+        assert_eq!(state.in_flight, expected(1));
+        state.apply(None, "Network.dataReceived", &json!({"requestId": "1"}));
+        assert_eq!(state.in_flight, expected(2));
+        state.apply(None, "Network.loadingFinished", &json!({"requestId": "1"}));
+        assert!(state.in_flight.is_empty());
     }
 
     #[test]
@@ -341,20 +320,9 @@ mod tests {
         let list = |frames: Vec<Value>| json!({"args": {"data": {"frames": frames}}});
         let other = list(vec![frame("N", 7)]);
         let ours = list(vec![frame("A", 5), frame("M", 4), frame("B", 5), json!({"frame": "C"})]);
-        state.apply("Tracing.dataCollected", &json!({"value": [other.clone()]}));
+        state.apply(None, "Tracing.dataCollected", &json!({"value": [other.clone()]}));
         assert_eq!(state.traced, Vec::<u32>::new());
-        state.apply("Tracing.dataCollected", &json!({"value": [{"name": "x"}, other, ours]}));
+        state.apply(None, "Tracing.dataCollected", &json!({"value": [{"name": "x"}, other, ours]}));
         assert_eq!(state.traced, [4, 5]);
-    }
-
-    #[test]
-    fn worlds_belong_to_their_frame_and_are_forgotten_when_destroyed() {
-        let mut state = main_frame();
-        let created = |id: i64, name: &str, default: bool| json!({"context": {"id": id, "name": name, "auxData": {"frameId": "M", "isDefault": default}}});
-        state.apply("Runtime.executionContextCreated", &created(1, "", true));
-        state.apply("Runtime.executionContextCreated", &created(2, "ebb", false));
-        assert_eq!((state.frames["M"].main_world, state.frames["M"].world), (Some(1), Some(2)));
-        state.apply("Runtime.executionContextDestroyed", &json!({"executionContextId": 2}));
-        assert_eq!(state.frames["M"].world, None);
     }
 }

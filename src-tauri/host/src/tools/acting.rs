@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{args::Args, call::ToolCall, catalog::ToolError, page};
 use crate::browser::{
-    Tab,
+    self, Tab,
     settle::{self, Before},
     target::Target,
 };
@@ -22,9 +22,8 @@ pub(crate) async fn found(call: &mut ToolCall, args: &Value) -> Result<(Arc<Tab>
 
 /// How code names an element: for people, so a page that does not answer costs only the name.
 pub(crate) async fn locator(tab: &Arc<Tab>, target: &Target) -> String {
-    let named = target.ask(tab, "(t) => __ebb.locator(t)", &[]).await.ok();
-    let named = named.as_ref().and_then(Value::as_str).filter(|text| !text.is_empty());
-    named.map_or_else(|| format!("locator({})", page::quoted(&target.given)), str::to_owned)
+    let named = browser::target::locator(tab, target).await;
+    named.unwrap_or_else(|| format!("locator({})", page::quoted(&target.given)))
 }
 
 /// What is typed for `given`, and how code says it: the name of a secret stands for its value.

@@ -67,7 +67,7 @@ async fn dialog(call: &mut ToolCall, args: &Value) -> Result<(), ToolError> {
 
 async fn upload(call: &mut ToolCall, args: &Value) -> Result<(), ToolError> {
     let tab = page::tab(call).await?;
-    let Some(browser::Modal::FileChooser { backend_node, multiple }) = tab.modal() else {
+    let Some(browser::Modal::FileChooser { backend_node, multiple, session }) = tab.modal() else {
         return Err(Error::new(Code::ModalState, "the file chooser is gone").next("Click what opens it again.").into());
     };
     let given = args.texts("paths").unwrap_or_default();
@@ -83,7 +83,7 @@ async fn upload(call: &mut ToolCall, args: &Value) -> Result<(), ToolError> {
     if !names.is_empty() {
         let mut set = SetFileInputFilesParams::new(names);
         set.backend_node_id = Some(BackendNodeId::new(backend_node));
-        tab.call(&set).await?;
+        tab.call_session(session.as_deref(), &set).await?;
     }
     tab.poke(|state| state.modals.retain(|modal| !matches!(modal, browser::Modal::FileChooser { .. })));
     let code: Vec<String> = given.iter().map(|path| serde_json::Value::from(*path).to_string()).collect();

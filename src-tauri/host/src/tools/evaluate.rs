@@ -115,20 +115,20 @@ async fn run(
     );
     let answered = if element.is_some() {
         let call = function_call(&wrapped, &[], Returns::Value, None, element);
-        tab.call_within(&call, deadline).await.map(|answer| (answer.result, answer.exception_details))
+        tab.call_in_within(&frame, &call, deadline).await.map(|answer| (answer.result, answer.exception_details))
     } else {
         let mut evaluate = EvaluateParams::new(format!("({wrapped})()"));
         evaluate.context_id = context;
         evaluate.await_promise = Some(true);
         evaluate.return_by_value = Some(true);
         evaluate.user_gesture = Some(true);
-        tab.call_within(&evaluate, deadline).await.map(|answer| (answer.result, answer.exception_details))
+        tab.call_in_within(&frame, &evaluate, deadline).await.map(|answer| (answer.result, answer.exception_details))
     };
     let (result, exception) = match answered {
         Ok(answer) => answer,
         Err(error) if error.code == Code::Timeout => {
             // A page that computes for ever would be deaf to the next call too.
-            drop(tab.call_within(&TerminateExecutionParams::default(), Duration::from_secs(1)).await);
+            drop(tab.call_in_within(&frame, &TerminateExecutionParams::default(), Duration::from_secs(1)).await);
             return Err(Error::new(
                 Code::Timeout,
                 format!("Timeout {}ms exceeded while evaluating; the script was stopped", deadline.as_millis()),

@@ -77,7 +77,7 @@ fn parts(given: &str) -> (&str, &str) {
 async fn find(call: &mut ToolCall, args: &Value) -> Result<(), ToolError> {
     let wanted = Wanted::of(args)?;
     let tab = page::tab(call).await?;
-    let rendered = tab.unless_modal(look::look(&tab, &Look::default())).await?;
+    let rendered = tab.unless_modal(look::look(&tab, &Look::default())).await?.rendered;
     let lines: Vec<&str> = rendered.text.lines().collect();
     let hits: Vec<usize> =
         (0..lines.len()).filter(|&at| lines.get(at).is_some_and(|line| wanted.pattern.is_match(line))).collect();

@@ -14,7 +14,12 @@ use super::{
     response::{Response, Section},
 };
 use crate::{
-    browser::{self, SessionBrowser, Tab, look::Look, navigate, target::Target},
+    browser::{
+        self, SessionBrowser, Tab,
+        look::{Look, Mode, Seen},
+        navigate,
+        target::Target,
+    },
     options::SnapshotMode,
 };
 
@@ -51,7 +56,9 @@ pub(crate) async fn tab(call: &ToolCall) -> Result<Arc<Tab>, ToolError> {
 
 /// The same for a tool that puts another page there anyway.
 pub(crate) async fn tab_as_it_is(call: &ToolCall) -> Result<Arc<Tab>, ToolError> {
-    Ok(side(call)?.current_tab().await?)
+    let tab = side(call)?.current_tab().await?;
+    tab.set_test_id(&call.options().output.test_id_attribute);
+    Ok(tab)
 }
 
 /// The element that `target` names in `tab`.
@@ -101,12 +108,13 @@ pub(crate) async fn after_action(call: &mut ToolCall, tab: &Arc<Tab>, snapshot: 
         call.response.tabs(tab_lines(&side));
         return Ok(());
     };
-    let snapshot = snapshot && call.options().output.snapshot != SnapshotMode::None;
+    let wanted = call.options().output.snapshot;
+    let snapshot = snapshot && wanted != SnapshotMode::None;
     let answers = tab.modal().is_none() && !tab.peek(|state| state.crashed);
     let seen = if answers && snapshot {
-        let look = Look { boxes: call.options().output.boxes, ..Look::default() };
-        let (seen, ()) = tokio::join!(browser::look::look(&tab, &look), refresh_title(&tab));
-        Some(seen)
+        let mode = if wanted == SnapshotMode::Diff { Mode::Diff } else { Mode::Full };
+        let look = Look { boxes: call.options().output.boxes, mode, ..Look::default() };
+        Some(browser::look::look(&tab, &look).await)
     } else {
         if answers {
             refresh_title(&tab).await;
@@ -119,10 +127,12 @@ pub(crate) async fn after_action(call: &mut ToolCall, tab: &Arc<Tab>, snapshot: 
         return Ok(());
     }
     match seen {
-        Some(Ok(rendered)) if call.options().output.snapshot == SnapshotMode::File => {
-            return link_snapshot(call, None, &rendered).await;
+        Some(Ok(seen)) if call.options().output.snapshot == SnapshotMode::File => {
+            return link_snapshot(call, None, &seen.rendered).await;
         }
-        Some(Ok(rendered)) => put_snapshot(&mut call.response, rendered),
+        Some(Ok(seen)) => put_snapshot(&mut call.response, seen),
+        // It closed under the eyes.
+        Some(Err(_)) if tab.closed.is_cancelled() => call.response.tabs(tab_lines(&side)),
         // A dialog may open and be answered at any moment; the action itself is done.
         Some(Err(error)) if error.code != ebb_core::Code::ModalState => return Err(error.into()),
         _ => {}
@@ -142,9 +152,21 @@ pub(crate) async fn link_snapshot(
     call.response.snapshot_link(&files.shown(&place));
     Ok(())
 }
+/// The first line of a snapshot of what changed, a comment to whoever reads YAML.
+const CHANGED: &str = "# Changes since the last snapshot: + is new, - is gone; all else stays, refs too";
+
+/// The snapshot of a page in which nothing changed.
+const UNCHANGED: &str = "# No changes since the last snapshot";
 
 /// A snapshot as the long body of an answer.
-pub(crate) fn put_snapshot(response: &mut Response, rendered: browser::snapshot::Rendered) {
+pub(crate) fn put_snapshot(response: &mut Response, seen: Seen) {
+    let Seen { rendered, is_diff, .. } = seen;
+    if is_diff {
+        let text =
+            if rendered.text.is_empty() { UNCHANGED.to_owned() } else { format!("{CHANGED}\n{}", rendered.text) };
+        response.large(Section::Snapshot, Body::Text { text: text.trim_end().to_owned() });
+        return;
+    }
     if let Some(note) = rendered.note {
         response.next(format!("The snapshot stops early: {note}"));
     }

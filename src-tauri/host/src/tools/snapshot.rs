@@ -10,7 +10,7 @@ use super::{
     page,
     schema::{Kind, Schema},
 };
-use crate::browser::look::{self, Look};
+use crate::browser::look::{self, Look, Mode};
 
 /// The tools of this file.
 pub(crate) fn tools() -> Vec<ToolSpec> {
@@ -25,6 +25,7 @@ pub(crate) fn tools() -> Vec<ToolSpec> {
                     .filename()
                     .optional("depth", Kind::at_least(0))
                     .optional("boxes", Kind::Bool)
+                    .optional("mode", Kind::Enum(&["full", "diff", "interactive"]))
                     .optional("max_tokens", Kind::integer())
             },
             |call, args| async move { snapshot(call, &args).await }.boxed(),
@@ -40,14 +41,21 @@ async fn snapshot(call: &mut ToolCall, args: &Value) -> Result<(), ToolError> {
         None => None,
     };
     let depth = args.integer("depth").and_then(|depth| usize::try_from(depth).ok());
-    let look = Look { target, depth, boxes: args.flag("boxes") || call.options().output.boxes };
-    let (rendered, ()) = tokio::join!(look::look(&tab, &look), page::refresh_title(&tab));
-    let rendered = rendered?;
+    let mode = match args.text("mode") {
+        Some("diff") => Mode::Diff,
+        Some("interactive") => Mode::Interactive,
+        _ => Mode::Full,
+    };
+    let look = Look { target, depth, boxes: args.flag("boxes") || call.options().output.boxes, mode };
+    let seen = look::look(&tab, &look).await?;
     let side = page::side(call)?;
     page::tell_page(call, &side, &tab, true);
     if let Some(given) = args.text("filename").filter(|given| !given.is_empty()) {
-        return page::link_snapshot(call, Some(given), &rendered).await;
+        return page::link_snapshot(call, Some(given), &seen.rendered).await;
     }
-    page::put_snapshot(&mut call.response, rendered);
+    if let Some(why) = seen.whole_because {
+        call.response.next(format!("This is the whole snapshot: {why}."));
+    }
+    page::put_snapshot(&mut call.response, seen);
     Ok(())
 }

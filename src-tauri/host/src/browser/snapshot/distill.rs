@@ -237,7 +237,9 @@ fn join_text(items: &mut Vec<Item>) {
 /// White space collapsed to single spaces, none at the ends.
 fn normalised(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for word in text.split_whitespace() {
+    // As pages see it: to them U+0085 is a control character and U+FEFF a space.
+    let is_space = |c: char| (c.is_whitespace() && c != '\u{85}') || c == '\u{feff}';
+    for word in text.split(is_space).filter(|word| !word.is_empty()) {
         if !out.is_empty() {
             out.push(' ');
         }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::distill::{Distilled, Item, distill};
+use super::interactive;
 use super::tree::Tree;
 use super::yaml::{push_json, push_key, push_value};
 
@@ -15,6 +16,8 @@ pub(crate) struct RenderOptions {
     pub(crate) depth: Option<usize>,
     /// Whether viewport rectangles are printed; the page script must have been asked for them.
     pub(crate) boxes: bool,
+    /// Only what takes input, and where it is.
+    pub(crate) interactive: bool,
 }
 
 /// A printed snapshot.
@@ -36,6 +39,10 @@ pub(crate) fn render(tree: &Tree, options: &RenderOptions) -> Rendered {
     let distilled = distill(tree, limit);
     let mut printer = Printer { tree, options, distilled: &distilled, out: Rendered::default(), key: String::new() };
     printer.out.note = Some(tree.truncated.clone()).filter(|note| !note.is_empty());
+    if options.interactive {
+        interactive::print(&mut printer, &distilled);
+        return printer.out;
+    }
     let mut stack: Vec<Todo<'_>> = Vec::new();
     push_items(&mut stack, &distilled.top, 0, None);
     while let Some(todo) = stack.pop() {
@@ -64,8 +71,8 @@ fn push_items<'a>(stack: &mut Vec<Todo<'a>>, items: &'a [Item], depth: usize, ha
     stack.extend(items.iter().rev().map(|item| Todo { item, depth, hand }));
 }
 
-struct Printer<'a> {
-    tree: &'a Tree,
+pub(super) struct Printer<'a> {
+    pub(super) tree: &'a Tree,
     options: &'a RenderOptions,
     distilled: &'a Distilled,
     out: Rendered,
@@ -128,14 +135,39 @@ impl Printer<'_> {
         (if hand || covered { Some(node.document) } else { None }, true)
     }
 
+    /// The line of a control or a place of the short form.
+    pub(super) fn short_line(&mut self, index: usize, name: &str, value: Option<&str>) -> String {
+        self.write_key_of(index, false, name);
+        let mut line = String::new();
+        push_key(&mut line, &self.key);
+        if let Some(value) = value {
+            line.push_str(": ");
+            push_value(&mut line, value);
+        }
+        line
+    }
+
+    /// Prints a line that is made already; `open` when lines below it follow.
+    pub(super) fn push_line(&mut self, depth: usize, line: &str, open: bool) {
+        self.dash(depth);
+        self.out.text.push_str(line);
+        self.out.text.push_str(if open { ":\n" } else { "\n" });
+        self.out.nodes += 1;
+    }
+
     fn write_key(&mut self, index: usize, hand: bool) {
+        let name = if self.distilled.named[index] { self.tree.nodes[index].shown_name() } else { "" };
+        self.write_key_of(index, hand, name);
+    }
+
+    fn write_key_of(&mut self, index: usize, hand: bool, name: &str) {
         let node = &self.tree.nodes[index];
         let key = &mut self.key;
         key.clear();
         key.push_str(&node.role);
-        if self.distilled.named[index] {
+        if !name.is_empty() {
             key.push(' ');
-            push_json(key, node.shown_name());
+            push_json(key, name);
         }
         for state in &node.states {
             key.push_str(" [");

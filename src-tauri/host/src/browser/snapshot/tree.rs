@@ -38,6 +38,9 @@ pub(crate) struct Node {
     /// 1 when the pointer turns into a hand above it.
     #[serde(rename = "c")]
     pub(crate) pointer: u8,
+    /// 1 when it is content that a reader may edit.
+    #[serde(rename = "k")]
+    pub(crate) editable: u8,
     /// Viewport rectangle: x, y, width, height in CSS pixels. Only when asked for.
     #[serde(rename = "b")]
     pub(crate) bounds: Option<[i64; 4]>,
@@ -83,6 +86,8 @@ pub(crate) struct Tree {
     pub(crate) frames: usize,
     /// Why the walk stopped early; empty when it did not.
     pub(crate) truncated: String,
+    /// The document's title.
+    pub(crate) title: String,
     /// Ref prefixes of the grafted documents, from document 1 on.
     #[serde(skip)]
     pub(super) prefixes: Vec<String>,

@@ -4,20 +4,29 @@ const EDITABLE_TYPES = new Set(["text", "search", "url", "tel", "email", "passwo
 const VALUE_TYPES = new Set(["color", "date", "datetime-local", "month", "range", "time", "week"]);
 const SCROLLS = ["end", "center", "start"];
 
+const VOID = new Set("area base br col embed hr img input link meta source track wbr".split(" "));
+
 /** @param {any} el @returns {string} `<tag id="x" class="y">text</tag>`, short enough for one line of a log */
 const describeElement = (el) => {
   const tag = localNameOf(el);
-  const parts = [tag];
-  for (const name of attributeNames(el).slice(0, 20)) {
+  const parts = [];
+  for (const name of attributeNames(el).slice(0, 50)) {
     if (name === "style" || name.startsWith("on")) continue;
-    if (name === "value" && localNameOf(el) === "input" && inputType(el) === "password") continue;
+    if (name === "value" && el instanceof HTMLInputElement && inputType(el) === "password") continue;
     const value = attr(el, name) ?? "";
-    parts.push(value ? `${name}="${clip(value.replace(/\s+/g, " "), 50)}"` : name);
+    parts.push(`${name}="${clip(value.replace(/\s+/g, " "), 500)}"`);
   }
-  const text = normal(clip(textContentOf(el) ?? "", 1000));
-  const open = `<${parts.join(" ")}>`;
-  const whole = firstChildOf(el) ? `${open}${text || "…"}</${tag}>` : open;
-  return wellFormed(whole.length > 100 ? `${clip(whole, 99)}…` : whole);
+  // The shortest say the most: roles, types and ids before long lists of classes.
+  parts.sort((a, b) => a.length - b.length);
+  const cut = (/** @type {string} */ text, /** @type {number} */ max) => (text.length > max ? `${clip(text, max - 1)}…` : text);
+  const open = `<${tag}${cut(parts.map((part) => ` ${part}`).join(""), 200)}`;
+  if (VOID.has(tag)) return wellFormed(`${open}/>`);
+  let inside = "";
+  for (let at = firstChildOf(el); at && inside !== "…"; at = nextSiblingOf(at)) {
+    if (nodeTypeOf(at) === 1) inside = "…";
+    else if (nodeTypeOf(at) === 3 && inside.length < 1000) inside += clip(dataOf(at), 1000);
+  }
+  return wellFormed(`${open}>${cut(normal(inside), 50)}</${tag}>`);
 };
 
 /** @param {any} el @returns {any} the control that a label or a part of a button stands for */

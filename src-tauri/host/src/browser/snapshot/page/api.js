@@ -44,7 +44,8 @@ Object.defineProperty(globalThis, "__ebb", {
       const el = elementFor(target);
       return el ? describeElement(el) : "";
     }, ""),
-    locator: callOr((/** @type {string|Element} */ target) => {
+    locator: callOr((/** @type {string|Element} */ target, /** @type {string} */ testId) => {
+      if (testId) TEST_ID = testId;
       const el = elementFor(target);
       return el ? locatorOf(el) : "";
     }, ""),

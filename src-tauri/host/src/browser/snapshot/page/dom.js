@@ -93,7 +93,8 @@ const normal = (text) => collapse(text).trim();
 
 // Live for one call: layout cannot change while a synchronous call runs.
 let styles = new Map();
-let styleHidesMemo = new Map();
+let displays = new Map();
+let showsMemo = new Map();
 let inheritedMemo = new Map();
 let contentsMemo = new Map();
 let roleMemo = new Map();
@@ -107,7 +108,9 @@ let deadline = Infinity;
 /** Forgets what was computed: between calls nothing here may keep elements alive. */
 const forget = () => {
   styles = new Map();
-  styleHidesMemo = new Map();
+  displays = new Map();
+  showsMemo = new Map();
+  pseudos.forget();
   inheritedMemo = new Map();
   contentsMemo = new Map();
   roleMemo = new Map();
@@ -116,6 +119,7 @@ const forget = () => {
   disabledMemo = new Map();
   labelMemo = new Map();
   plainTexts = new Map();
+  census = null;
   busy = new Set();
   deadline = Infinity;
 };
@@ -131,6 +135,13 @@ const styleOf = (el) => {
   let style = styles.get(el);
   if (!style) styles.set(el, (style = getComputedStyle(el)));
   return style;
+};
+
+/** @param {any} el @returns {string} its computed display, read once: each reading asks the style engine anew */
+const displayOf = (el) => {
+  let display = displays.get(el);
+  if (display === undefined) displays.set(el, (display = styleOf(el).display));
+  return display;
 };
 
 /** Parent in the flat tree: slot before parent, host above its shadow root. @param {any} node @returns {any} */
@@ -204,6 +215,7 @@ const childrenOf = (el) => {
   }
   const shadow = shadowRootOf(el);
   if (shadow) {
+    pseudos.enter(shadow);
     for (let i = out.length - 1; i >= 0; i--) if (nodeTypeOf(out[i]) === 3) out.splice(i, 1);
     for (let at = firstChildOf(shadow); at; at = nextSiblingOf(at)) {
       const type = nodeTypeOf(at);
@@ -213,66 +225,74 @@ const childrenOf = (el) => {
   return out;
 };
 
+/** @param {any} el @param {boolean} above whether its parent is hidden so @returns {boolean} */
+const hiddenBelow = (el, above) => {
+  if (above || attr(el, "aria-hidden") === "true") return true;
+  const parent = parentNodeOf(el);
+  return !!parent && nodeTypeOf(parent) === 1 && shadowRootOf(parent) !== null && !slotOfElement(el);
+};
+
 /** Hidden by an `aria-hidden` above or by not being slotted; decided upwards with a memo, so each element once.
  * @param {any} el @returns {boolean} */
 const inheritsHidden = (el) => {
-  const path = [];
-  let result = false;
-  for (let at = el; at; at = parentOf(at)) {
-    const known = inheritedMemo.get(at);
-    if (known !== undefined) {
-      result = known;
-      break;
-    }
-    path.push(at);
-  }
-  for (let i = path.length - 1; i >= 0; i--) {
-    const at = path[i];
-    if (!result) {
-      result = attr(at, "aria-hidden") === "true";
-      const parent = result ? null : parentNodeOf(at);
-      if (parent && nodeTypeOf(parent) === 1 && shadowRootOf(parent) && !slotOfElement(at)) result = true;
-    }
-    inheritedMemo.set(at, result);
-  }
+  let result = inheritedMemo.get(el);
+  if (result !== undefined) return result;
+  const path = [el];
+  let at = parentOf(el);
+  // A walk comes from above: then the parent is known and the path is one step.
+  for (; at && (result = inheritedMemo.get(at)) === undefined; at = parentOf(at)) path.push(at);
+  result ??= false;
+  for (let i = path.length - 1; i >= 0; i--) inheritedMemo.set(path[i], (result = hiddenBelow(path[i], result)));
   return result;
 };
 
-/** @param {any} el @returns {boolean} whether style alone takes it out of the accessibility tree */
-const styleHides = (el) => {
-  let hides = styleHidesMemo.get(el);
-  if (hides === undefined) styleHidesMemo.set(el, (hides = computeStyleHides(el)));
-  return hides;
+const HIDDEN = 0;
+const BOXED = 1;
+const CONTENTS = 2;
+const VISIBILITY = { visibilityProperty: true };
+/** What style makes of it for the accessibility tree: gone, there, or there without a box (display:contents).
+ * @param {any} el @returns {0|1|2} */
+const showsAs = (el) => {
+  let shows = showsMemo.get(el);
+  if (shows === undefined) showsMemo.set(el, (shows = checkVisible(el, VISIBILITY) ? BOXED : looksAs(el)));
+  return shows;
 };
-const computeStyleHides = (/** @type {any} */ el) => {
-  const style = styleOf(el);
-  if (style.display === "contents") return !contentsShows(el);
-  if (style.display === "none" || style.visibility !== "visible") return true;
+const looksAs = (/** @type {any} */ el) => {
+  const display = displayOf(el);
+  if (display === "contents") return contentsShows(el) ? CONTENTS : HIDDEN;
+  if (display === "none" || styleOf(el).visibility !== "visible") return HIDDEN;
   const tag = localNameOf(el);
   // A closed list draws no boxes for its options, though they are what the control offers.
-  if ((tag === "option" || tag === "optgroup") && closest(el, "select,datalist")) return tag === "option" && !closest(el, "select");
-  return !checkVisible(el);
+  if ((tag === "option" || tag === "optgroup") && closest(el, "select,datalist")) {
+    return tag === "option" && !closest(el, "select") ? HIDDEN : BOXED;
+  }
+  return HIDDEN;
 };
+/** @param {any} el @returns {boolean} whether style alone takes it out of the accessibility tree */
+const styleHides = (el) => showsAs(el) === HIDDEN;
 
 /** @param {any} el with display:contents @returns {boolean} whether anything in it shows */
 const contentsShows = (el) => {
   const known = contentsMemo.get(el);
   if (known !== undefined) return known;
-  contentsMemo.set(el, false);
-  const todo = childrenOf(el);
+  /** @type {any[]} */
+  const passed = [el];
+  const todo = [el];
   let shows = false;
   for (let i = 0; i < todo.length && !shows; i++) {
-    const node = todo[i];
-    if (nodeTypeOf(node) === 3) shows = styleOf(el).visibility === "visible" && /\S/.test(dataOf(node));
-    else if (styleOf(node).display === "contents") {
-      const inner = contentsMemo.get(node);
-      if (inner === undefined) {
-        contentsMemo.set(node, false);
-        todo.push(...childrenOf(node));
-      } else shows = inner;
-    } else shows = !styleHides(node);
+    for (const node of childrenOf(todo[i])) {
+      if (nodeTypeOf(node) === 3) shows = styleOf(todo[i]).visibility === "visible" && /\S/.test(dataOf(node));
+      else if (displayOf(node) !== "contents") shows = !styleHides(node);
+      else if (contentsMemo.get(node) === undefined) {
+        todo.push(node);
+        passed.push(node);
+      } else shows = /** @type {boolean} */ (contentsMemo.get(node));
+      if (shows) break;
+    }
   }
-  contentsMemo.set(el, shows);
+  // What shows may lie in another one of them: each of those is looked at on its own.
+  if (shows) contentsMemo.set(el, true);
+  else for (const one of passed) contentsMemo.set(one, false);
   return shows;
 };
 
@@ -281,8 +301,8 @@ const hiddenForAria = (el) => inheritsHidden(el) || styleHides(el);
 
 /** @param {any} el @returns {boolean} whether it covers pixels */
 const hasVisibleBox = (el) => {
-  if (styleHides(el)) return false;
-  if (styleOf(el).display === "contents") return true;
+  const shows = showsAs(el);
+  if (shows !== BOXED) return shows === CONTENTS;
   const rect = rectOf(el);
   return rect.width > 0 && rect.height > 0;
 };
@@ -291,11 +311,104 @@ const hasVisibleBox = (el) => {
 const showsOwnText = (el) =>
   styleOf(el).contentVisibility !== "hidden" && !(localNameOf(el) === "details" && !hasAttr(el, "open"));
 
+/** Asking an element for its pseudo elements costs as much as all else about it, and most have none. On a large page
+ * the style sheets say which may have any. */
+class Pseudos {
+  constructor() {
+    this.forget();
+  }
+  forget() {
+    this.asked = 0;
+    this.all = false;
+    /** @type {Set<any>|null} null until the sheets were read */
+    this.hosts = null;
+    /** @type {any[]} roots whose sheets count */
+    this.roots = [document];
+    this.known = { "::before": new Map(), "::after": new Map() };
+  }
+  /** @param {any} root an open shadow root that was come upon */
+  enter(root) {
+    if (this.roots.includes(root)) return;
+    // So many sheets are not worth reading.
+    if (this.roots.length > 200) this.all = true;
+    else this.roots.push(root);
+    if (this.hosts) this.read(root);
+  }
+  /** @param {any} el @returns {boolean} */
+  may(el) {
+    if (this.all || ++this.asked < 500) return true;
+    if (!this.hosts) {
+      this.hosts = new Set();
+      for (const root of this.roots) this.read(root);
+    }
+    return this.all || this.hosts.has(el);
+  }
+  /** @param {any} root */
+  read(root) {
+    /** @type {string[]} */
+    const selectors = [];
+    try {
+      let left = 20_000;
+      /** @type {[any, boolean][]} */
+      const todo = [...root.styleSheets, ...root.adoptedStyleSheets].map((sheet) => [sheet.cssRules, false]);
+      while (todo.length) {
+        const [rules, nested] = /** @type {[any, boolean]} */ (todo.pop());
+        for (const rule of rules) {
+          if (left-- < 0) throw new Error("too many");
+          const selector = rule.selectorText;
+          if (rule.cssRules?.length) todo.push([rule.cssRules, nested || selector !== undefined]);
+          if (rule.styleSheet) todo.push([rule.styleSheet.cssRules, false]);
+          if (!selector || !/:(before|after)/i.test(selector) || /^("")?$/.test(rule.style.content)) continue;
+          for (const part of splitList(selector)) {
+            const host = part.replace(/::?(before|after)\s*$/i, "");
+            if (host === part && !/:(before|after)/i.test(part)) continue;
+            if (host === part || nested || /::|:host|&/.test(host)) throw new Error("not to be asked for");
+            selectors.push(/^$|[\s>+~]$/.test(host) ? `${host}*` : host);
+          }
+        }
+      }
+      if (selectors.length) for (const el of root.querySelectorAll(selectors.join(","))) this.hosts?.add(el);
+    } catch {
+      // A sheet of another site, or one that is too much: then every element is asked.
+      this.all = true;
+    }
+  }
+}
+const pseudos = new Pseudos();
+
+/** @param {string} selector @returns {string[]} its parts between commas, brackets left whole */
+const splitList = (selector) => {
+  const parts = [];
+  let depth = 0;
+  let start = 0;
+  for (let i = 0; i < selector.length; i++) {
+    const c = selector[i];
+    if (c === "(" || c === "[") depth++;
+    else if (c === ")" || c === "]") depth--;
+    else if (c === "," && depth === 0) {
+      parts.push(selector.slice(start, i).trim());
+      start = i + 1;
+    }
+  }
+  parts.push(selector.slice(start).trim());
+  return parts;
+};
+
 /** @param {any} el @param {"::before"|"::after"} which @returns {string} the text a pseudo element adds */
 const pseudoText = (el, which) => {
-  const content = getComputedStyle(el, which).content;
-  if (!content || content === "none" || content === "normal") return "";
+  const known = pseudos.known[which].get(el);
+  if (known !== undefined) return known;
+  if (!pseudos.may(el)) return "";
+  const text = readPseudo(el, which);
+  pseudos.known[which].set(el, text);
+  return text;
+};
+
+/** @param {any} el @param {"::before"|"::after"} which @returns {string} */
+const readPseudo = (el, which) => {
   const style = getComputedStyle(el, which);
+  const content = style.content;
+  if (!content || content === "none" || content === "normal") return "";
   if (style.display === "none" || style.visibility !== "visible") return "";
   let text = "";
   let alternative = false;

@@ -7,8 +7,8 @@ const FORMS =
 
 /**
  * @typedef {string|RegExp} Words
- * @typedef {{kind: string, value?: any, words?: Words, options?: any, at?: number}} Step
- * at: where the text of the step ends in the target
+ * @typedef {{kind: string, value?: any, words?: Words, options?: any, at?: number, css?: string}} Step
+ * at: where the text of the step ends in the target; css: as it was written
  */
 
 /** @param {string} have @param {any} want @param {boolean} [exact] @returns {boolean} */
@@ -253,7 +253,7 @@ const parsePart = (part) => {
   const [, engine = "", rest = ""] = /^([-\w]+)=(.*)$/s.exec(part) ?? [];
   switch (engine) {
     case "css":
-      return [{ kind: "css", value: compileCss(rest) }];
+      return [{ kind: "css", value: compileCss(rest), css: rest.trim() }];
     case "text": {
       const { words, exact } = parseWords(rest);
       return [{ kind: "text", words, options: { exact } }];
@@ -273,7 +273,36 @@ const parsePart = (part) => {
     case "visible":
       return [{ kind: "filter", options: { visible: rest.trim() !== "false" } }];
   }
-  return [{ kind: "css", value: compileCss(part) }];
+  return [{ kind: "css", value: compileCss(part), css: part }];
+};
+
+/** Elements below with such a text, and no element in them that has it as well.
+ * @param {any[]} scopes @param {any} words @param {boolean} exact @returns {any[]} in tree order */
+const withText = (scopes, words, exact) => {
+  const test = (/** @type {string} */ have) => wordsFit(have, words, exact);
+  const some = words instanceof RegExp ? "" : normal(String(words)).toLowerCase();
+  // A pattern may fit a part and not the whole; words that a part has, the whole has too.
+  if (!some || scopes.length !== 1) return below(scopes).filter((el) => smallestWith(el, test));
+  const out = [];
+  const stack = nodeTypeOf(scopes[0]) === 1 ? partsOf(scopes[0]) : [rootElementOf(scopes[0])];
+  while (stack.length && out.length < 100_000) {
+    const el = stack.pop();
+    if (!el || UNREAD.has(tagOf(el))) continue;
+    const text = plainText(el);
+    if (text.length < TEXT_LIMIT && !text.toLowerCase().includes(some)) continue;
+    if (smallestWith(el, test)) out.push(el);
+    stack.push(...partsOf(el));
+  }
+  return out;
+};
+
+/** @param {any} el @returns {any[]} its child elements, those of an open shadow root first, last one first */
+const partsOf = (el) => {
+  const out = [];
+  for (const root of [shadowRootOf(el), el]) {
+    for (let at = root && firstChildOf(root); at; at = nextSiblingOf(at)) if (nodeTypeOf(at) === 1) out.push(at);
+  }
+  return out.reverse();
 };
 
 /** @param {any[]} scopes @returns {any[]} elements below any of them, in tree order */
@@ -347,7 +376,7 @@ const runSteps = (steps, scopes) => {
         found = below(found).filter((el) => fitsRole(el, value, options));
         break;
       case "text":
-        found = below(found).filter((el) => smallestWith(el, (have) => wordsFit(have, words, exact)));
+        found = withText(found, words, exact);
         break;
       case "label":
         found = below(found).filter((el) => hasLabel(el) && wordsFit(labelTextOf(el), words, exact));
@@ -371,19 +400,57 @@ const runSteps = (steps, scopes) => {
 };
 
 /** Where a locator enters a frame: what finds the frame, and what is to be found inside.
- * @param {string} target @returns {{owner: string, rest: string}|null} */
+ * @param {string} target @returns {{owner: string, locator: string, rest: string}|null} */
 const frameSplit = (target) => {
   const body = target.trim();
   if (!/contentFrame\(|frameLocator\(/.test(body)) return null;
-  const reader = new Reader(body, body.startsWith("page.") ? 5 : 0);
-  const start = reader.at;
-  const steps = reader.chain();
-  const index = steps.findIndex((step) => step.kind === "frame");
+  const steps = parseTarget(body);
+  let index = steps.findIndex((step) => step.kind === "frame");
   if (index < 0) return null;
-  const cut = steps[index].at ?? body.length;
-  const head = body.slice(start, cut);
-  const dot = head.endsWith("contentFrame()") ? head.slice(0, head.lastIndexOf("contentFrame()")).replace(/\.\s*$/, "") : head;
-  const last = dot.lastIndexOf("frameLocator(");
-  const owner = head === dot && last >= 0 ? `${dot.slice(0, last)}locator(${dot.slice(last + 13)}` : dot;
-  return { owner, rest: body.slice(cut).replace(/^\s*\.\s*/, "") };
+  const owner = steps.slice(0, index);
+  // `frameLocator('x').first()` chooses among the frames, not in them.
+  for (; steps[index + 1]?.kind === "nth"; index++) owner.push(steps[index + 1]);
+  const code = codeOf(owner);
+  return { owner: code, locator: code, rest: body.slice(steps[index].at ?? body.length).replace(/^\s*\.\s*/, "") };
 };
+
+/** @param {any} value @returns {string} */
+const codeOfValue = (value) => {
+  if (value instanceof RegExp) return String(value);
+  if (Array.isArray(value)) return codeOf(value);
+  return typeof value === "string" ? js(value) : String(value);
+};
+
+/** @param {any} options @returns {string} `, { name: 'x', exact: true }` */
+const codeOfOptions = (options) => {
+  const keys = Object.keys(options ?? {}).filter((key) => options[key] !== undefined && (key !== "exact" || options[key]));
+  return keys.length ? `{ ${keys.map((key) => `${key}: ${codeOfValue(options[key])}`).join(", ")} }` : "";
+};
+
+const CALLS = new Map([...BY].map(([call, kind]) => [kind, call]));
+
+/** @param {Step[]} steps @returns {string} the same as a locator in code */
+const codeOf = (steps) =>
+  steps
+    .map(({ kind, value, words, options, css }) => {
+      const more = codeOfOptions(options);
+      const call = CALLS.get(kind);
+      if (call) return `${call}(${codeOfValue(words)}${more && `, ${more}`})`;
+      switch (kind) {
+        case "role":
+          return `getByRole(${js(value)}${more && `, ${more}`})`;
+        case "xpath":
+          return `locator(${js(value.startsWith("..") ? value : `xpath=${value}`)})`;
+        case "attr":
+          return value[0] === TEST_ID ? `getByTestId(${js(value[1])})` : `locator(${js(`${value[0]}=${value[1]}`)})`;
+        case "nth":
+          return value === 0 ? "first()" : value === -1 ? "last()" : `nth(${value})`;
+        case "filter":
+          return `filter(${more})`;
+        case "frame":
+          return "contentFrame()";
+        default:
+          return `locator(${js(css ?? "")})`;
+      }
+    })
+    .join(".");

@@ -65,12 +65,26 @@ const nameOf = (el, role) => {
   let name = nameMemo.get(el);
   if (!name) {
     busy = new Set();
-    const read = run(textOf(el, OWN));
+    const read = simpleText(el, role) ?? run(textOf(el, OWN));
     const text = normal(read.text);
     name = text.length > NAME_MAX ? NOTHING : { text: wellFormed(text), from: read.from };
     nameMemo.set(el, name);
   }
   return name;
+};
+
+const SIMPLE = new Set("a button h1 h2 h3 h4 h5 h6 td th span div li summary".split(" "));
+/** Most names are one piece of text in a plain element; they need no algorithm.
+ * @param {any} el @param {string} role @returns {Read|null} null when it takes more */
+const simpleText = (el, role) => {
+  if (!FROM_CONTENT.has(role) || !SIMPLE.has(tagOf(el))) return null;
+  const child = firstChildOf(el);
+  if (!child || nodeTypeOf(child) !== 3 || nextSiblingOf(child) || shadowRootOf(el)) return null;
+  if (hasAttr(el, "aria-label") || hasAttr(el, "aria-labelledby") || hasAttr(el, "aria-owns")) return null;
+  if (tagOf(el) === "button" && labelsOf(el).length) return null;
+  if (pseudoText(el, "::before") || pseudoText(el, "::after") || !showsOwnText(el)) return null;
+  const text = dataOf(child);
+  return /\S/.test(text) ? { text: clip(text, READ_MAX), from: [] } : null;
 };
 
 /** @param {any} el @param {Mode} mode @returns {Generator<any, Read, Read>} */
@@ -263,8 +277,8 @@ function* contentOf(el, mode) {
       continue;
     }
     const read = yield textOf(child, inner);
-    const display = styleOf(child).display;
-    text += display === "inline" || display === "contents" ? read.text : ` ${read.text} `;
+    const display = read.text ? displayOf(child) : "";
+    text += !display || display === "inline" || display === "contents" ? read.text : ` ${read.text} `;
     if (from.length < FROM_MAX && read.from.length) from = from.concat(read.from);
   }
   // Longer than any name: what is cut off here cannot be printed by whoever reads on.

@@ -2,6 +2,8 @@
 
 const REF = /^e\d+$/;
 const OWN_PSEUDO = /^:(visible|has-text|text-is|text|nth-match)(?![-\w])/;
+const OWN_INSIDE = /:(visible|has-text|text-is|text|nth-match)(?![-\w])/;
+const NATIVE_LISTS = /^:(not|is|where|has)\(/;
 
 class SelectorError extends Error {}
 
@@ -111,7 +113,13 @@ const parseCss = (css) => {
       i += 2;
     } else {
       const own = c === ":" ? OWN_PSEUDO.exec(css.slice(i)) : null;
-      if (own) {
+      const list = c === ":" ? NATIVE_LISTS.exec(css.slice(i)) : null;
+      const end = list ? skipGroup(css, i + list[0].length - 1) : 0;
+      if (list && OWN_INSIDE.test(css.slice(i, end))) {
+        // The browser cannot answer for our classes, not even inside its own.
+        now.own.push({ name: list[1], arg: css.slice(i + list[0].length, end - 1) });
+        i = end;
+      } else if (own) {
         i += own[0].length;
         let arg = "";
         if (css[i] === "(") {
@@ -131,6 +139,10 @@ const parseCss = (css) => {
   return lists;
 };
 
+/** What has no text of its own to be found by. */
+const UNREAD = new Set([...SKIPPED, "head", "iframe"]);
+/** Longer texts are not read to their end. */
+const TEXT_LIMIT = 1_000_000;
 /** @type {Map<any, string>} text by element, for one call */
 let plainTexts = new Map();
 
@@ -139,16 +151,15 @@ const plainText = (el) => {
   const known = plainTexts.get(el);
   if (known !== undefined) return known;
   let text = "";
-  const tag = localNameOf(el);
-  if (tag === "input" && BUTTON_TYPES.has(inputType(el))) text = inputValue(el);
+  if (el instanceof HTMLInputElement && BUTTON_TYPES.has(inputType(el))) text = inputValue(el);
   else {
     /** @type {any[]} */
     const stack = [el];
     let spent = 0;
-    while (stack.length && spent++ < 200_000 && text.length < 1_000_000) {
+    while (stack.length && spent++ < 200_000 && text.length < TEXT_LIMIT) {
       const node = stack.pop();
       if (nodeTypeOf(node) === 3) text += dataOf(node);
-      else if (nodeTypeOf(node) === 1 && !SKIPPED.has(tagOf(node))) {
+      else if (nodeTypeOf(node) === 1 && !UNREAD.has(tagOf(node))) {
         if (tagOf(node) === "br") text += " ";
         const shadow = shadowRootOf(node);
         const kids = [];
@@ -165,10 +176,12 @@ const plainText = (el) => {
 
 /** @param {any} el @param {(text: string) => boolean} test @returns {boolean} whether no element inside fits as well */
 const smallestWith = (el, test) => {
-  if (SKIPPED.has(tagOf(el)) || !test(plainText(el))) return false;
+  if (UNREAD.has(tagOf(el)) || !test(plainText(el))) return false;
+  const parent = parentNodeOf(el);
+  if (parent && nodeTypeOf(parent) === 1 && tagOf(parent) === "head") return false;
   for (const root of [el, shadowRootOf(el)]) {
     for (let at = root && firstChildOf(root); at; at = nextSiblingOf(at)) {
-      if (nodeTypeOf(at) === 1 && !SKIPPED.has(tagOf(at)) && test(plainText(at))) return false;
+      if (nodeTypeOf(at) === 1 && !UNREAD.has(tagOf(at)) && test(plainText(at))) return false;
     }
   }
   return true;
@@ -177,6 +190,9 @@ const smallestWith = (el, test) => {
 /** @param {any} el @param {{name: string, arg: string}} own @returns {boolean} */
 const fitsOwn = (el, { name, arg }) => {
   if (name === "visible") return hasVisibleBox(el);
+  if (name === "is" || name === "where") return compileCss(arg)(el);
+  if (name === "not") return !compileCss(arg)(el);
+  if (name === "has") return hasBelow(el, arg);
   const wanted = normal(unquote(arg));
   const low = wanted.toLowerCase();
   switch (name) {
@@ -193,6 +209,20 @@ const fitsOwn = (el, { name, arg }) => {
       return allElements(document).filter(compileCss(arg.slice(0, cut)))[nth - 1] === el;
     }
   }
+};
+
+/** `:has(x)`, `:has(> x)`, `:has(+ x)`, `:has(~ x)` with classes of ours. @param {any} el @param {string} arg */
+const hasBelow = (el, arg) => {
+  const [, joint = "", rest = ""] = /^\s*([>+~]?)\s*(.*)$/s.exec(arg) ?? [];
+  const test = compileCss(rest);
+  if (joint === "+" || joint === "~") {
+    for (let at = nextElementOf(el); at; at = nextElementOf(at)) {
+      if (test(at)) return true;
+      if (joint === "+") return false;
+    }
+    return false;
+  }
+  return joint === ">" ? partsOf(el).some(test) : allElements(el).some(test);
 };
 
 /** @param {any} el @param {Compound} part @returns {boolean} */
@@ -227,11 +257,27 @@ const fitsBefore = (el, list) => {
   return false;
 };
 
+/** @type {Map<string, (el: any) => boolean>} */
+const compiled = new Map();
 /** @param {string} css @returns {(el: any) => boolean} */
 const compileCss = (css) => {
+  let test = compiled.get(css);
+  if (!test) {
+    if (compiled.size > 200) compiled.clear();
+    compiled.set(css, (test = compileAnew(css)));
+  }
+  return test;
+};
+const compileAnew = (/** @type {string} */ css) => {
   const lists = parseCss(css.trim());
-  for (const list of lists) for (const part of list) if (part.css) queryAllFragment(new DocumentFragment(), part.css);
-  return (el) => lists.some((list) => fits(el, list[list.length - 1]) && fitsBefore(el, list));
+  for (const part of lists.flat()) {
+    try {
+      if (part.css) queryAllFragment(new DocumentFragment(), part.css);
+    } catch {
+      throw new SelectorError(`"${clip(part.css, 60)}" is no CSS; ${FORMS}`);
+    }
+  }
+  return (/** @type {any} */ el) => lists.some((list) => fits(el, list[list.length - 1]) && fitsBefore(el, list));
 };
 
 /** @param {string} target ref or selector @returns {any[]} every element it means; throws on an invalid selector */
@@ -245,25 +291,29 @@ const resolveAll = (target) => {
 };
 
 /**
- * @param {string} target
+ * @param {string} target @param {string} [testId] the attribute that `getByTestId` reads from now on
  * @returns {{ok: true, count: 1} | {ok: false, error: string, message?: string, owner?: string, rest?: string,
- *   matches: string[], total: number}} error "frame": find `owner` here, then `rest` in the frame it is
+ *   locator?: string, matches: {describe: string, locator: string}[], total: number}}
+ * error "frame": find `owner` here, then `rest` in the frame it is
  */
-const resolve = (target) => {
+const resolve = (target, testId) => {
   fresh();
+  if (testId) TEST_ID = testId;
   let found;
+  let locator = "";
   try {
     const split = frameSplit(target);
     if (split) return { ok: false, error: "frame", ...split, matches: [], total: 0 };
     found = resolveAll(target);
+    if (found.length > 1) locator = codeOf(parseTarget(target));
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     return { ok: false, error: "invalid_selector", message: clip(message, 500), matches: [], total: 0 };
   }
   if (found.length === 1) return { ok: true, count: 1 };
   if (!found.length) return { ok: false, error: REF.test(target) ? "unknown_ref" : "no_match", matches: [], total: 0 };
-  const list = found.slice(0, 10).map((el) => `${describeElement(el)} aka ${locatorOf(el)}`);
-  return { ok: false, error: "strict", matches: list, total: found.length };
+  const list = found.slice(0, 10).map((el) => ({ describe: describeElement(el), locator: locatorOf(el) }));
+  return { ok: false, error: "strict", locator, matches: list, total: found.length };
 };
 
 /** @param {string|Element} target @returns {any} the one element, or null */

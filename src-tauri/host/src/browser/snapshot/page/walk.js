@@ -124,9 +124,9 @@ const focusedElement = () => {
 
 /**
  * @typedef {{p?: number, t?: string, r?: string, n?: string, e?: number, s?: string[], u?: string, h?: string,
- *   c?: 1, b?: number[], f?: number, w?: number[]}} Entry
- * p parent index · t text · r role · n name · e ref · s states · u url · h placeholder · c pointer cursor · b box ·
- * f frame index · w entries the name was made from
+ *   c?: 1, k?: 1, b?: number[], f?: number, w?: number[]}} Entry
+ * p parent index · t text · r role · n name · e ref · s states · u url · h placeholder · c pointer cursor ·
+ * k editable content · b box · f frame index · w entries the name was made from
  */
 class Walk {
   /** @param {boolean} boxes @param {number} maxNodes */
@@ -163,16 +163,17 @@ class Walk {
   /** @param {any} el @param {number} parent @param {string} role @returns {number} index of the new node */
   node(el, parent, role) {
     const { text: name, from } = nameOf(el, role);
-    const style = styleOf(el);
     const boxed = hasVisibleBox(el);
     /** @type {Entry} */
     const entry = parent < 0 ? { r: role } : { p: parent, r: role };
     const at = this.nodes.push(entry) - 1;
     if (name) entry.n = name;
+    const style = styleOf(el);
     if (boxed && (role === "iframe" || style.pointerEvents !== "none")) {
       entry.e = refFor(el, role, name);
       this.index.set(el, at);
       if (style.cursor === "pointer") entry.c = 1;
+      if (hasAttr(el, "contenteditable") && isContentEditableOf(el)) entry.k = 1;
     }
     if (from.length) this.sources.push([at, from]);
     const states = statesOf(el, role, this.active);
@@ -202,21 +203,18 @@ class Walk {
       if (tag === "br" && !hiddenForAria(el)) this.text(parent, " ");
       return;
     }
-    const style = styleOf(el);
-    if (style.display === "none") {
-      // An option or a slotted part cannot show inside it either.
-      return;
-    }
+    // An option or a slotted part cannot show inside it either.
+    if (showsAs(el) === HIDDEN && displayOf(el) === "none") return;
     const counts = !hiddenForAria(el) || hasVisibleBox(el);
     let into = parent;
     if (counts) {
       const role = roleOf(el);
       const first = firstChildOf(el);
       const bare =
-        role === "generic" && style.display === "inline" && first && nodeTypeOf(first) === 3 && !nextSiblingOf(first) && !shadowRootOf(el);
+        role === "generic" && first && nodeTypeOf(first) === 3 && !nextSiblingOf(first) && !shadowRootOf(el) && displayOf(el) === "inline";
       if (role !== "none" && !(bare && el !== this.active)) into = this.node(el, parent, role);
     }
-    const block = counts && into === parent && style.display !== "inline" && style.display !== "contents";
+    const block = counts && into === parent && displayOf(el) !== "inline" && displayOf(el) !== "contents";
     if (block) this.text(parent, " ");
     if (tag === "iframe" || tag === "frame") return;
     if (counts && (tag === "input" || tag === "textarea")) {
@@ -229,11 +227,12 @@ class Walk {
     const after = counts ? pseudoText(el, "::after") : "";
     if (block) stack.push(" ", into);
     if (after) stack.push(after, into);
-    const textShows = counts && showsOwnText(el);
+    /** @type {boolean|null} asked only where there is text */
+    let textShows = counts ? null : false;
     for (let i = children.length - 1; i >= 0; i--) {
       const child = children[i];
       if (nodeTypeOf(child) === 1) stack.push(child, into);
-      else if (textShows) stack.push(dataOf(child), into);
+      else if (textShows ?? (textShows = showsOwnText(el))) stack.push(dataOf(child), into);
     }
     if (counts) this.text(into, pseudoText(el, "::before"));
   }
@@ -276,9 +275,10 @@ const snapshot = (options = {}) => {
     if (found.length !== 1) return { ...resolve(target), nodes: [], frames: 0, truncated: "" };
     root = found[0];
   }
-  if (!root) return { ok: true, ready: false, nodes: [], frames: 0, truncated: "" };
+  if (!root) return { ok: true, ready: false, nodes: [], frames: 0, truncated: "", title: "" };
   frameElements = [];
   const walk = new Walk(!!options.boxes, Math.min(options.maxNodes ?? 100_000, 100_000));
   walk.run(root);
-  return { ok: true, ready: true, nodes: walk.nodes, frames: frameElements.length, truncated: walk.truncated };
+  const title = wellFormed(clip(titleOf(document), 10_000));
+  return { ok: true, ready: true, nodes: walk.nodes, frames: frameElements.length, truncated: walk.truncated, title };
 };
