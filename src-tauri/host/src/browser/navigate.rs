@@ -110,6 +110,10 @@ enum Asked {
 async fn ask(tab: &Arc<Tab>, address: &str, deadline: Duration) -> Result<Asked> {
     let answer = tab.call_within(&NavigateParams::new(address.to_owned()), deadline).await?;
     if let Some(error) = answer.error_text.filter(|error| !error.is_empty()) {
+        if error == "net::ERR_BLOCKED_BY_CLIENT" {
+            return Err(Error::new(Code::NavigationDenied, format!("{error} at {address}"))
+                .next("Its name or a redirect leads to an address or origin that pages may not open."));
+        }
         if error != "net::ERR_ABORTED" {
             return Err(Error::new(Code::NavigationFailed, format!("{error} at {address}"))
                 .next("Check the address, and that its server runs."));
@@ -121,9 +125,10 @@ async fn ask(tab: &Arc<Tab>, address: &str, deadline: Duration) -> Result<Asked>
         return Ok(if dropped { Asked::Dropped } else { Asked::Done });
     }
     let Some(loader) = answer.loader_id.map(|loader| loader.inner().clone()) else { return Ok(Asked::Done) };
-    let (commits, stops) = tab.peek(|state| (state.commits, state.stops));
-    // A document that sends its reader on at once is never seen loaded; the one after it is.
-    let came = |state: &TabState| state.loader == loader || state.commits > commits;
+    let stops = tab.peek(|state| state.stops);
+    // A document that sends its reader on at once is never seen loaded; the one after it is. But the page before
+    // may still show another document of its own first.
+    let came = |state: &TabState| state.loaders.contains(&loader);
     let dropped = async {
         tab.until(deadline, |state| state.stops > stops && !came(state)).await;
         // The end of the old document may be told before the beginning of the new one.

@@ -7,7 +7,9 @@ use ebb_core::{Code, Error, Result};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
-use super::{SessionBrowser, emulation::Emulation, intercept, pipe::CALL, routes::Routes, tab::Tab};
+use super::{
+    SessionBrowser, emulation::Emulation, intercept, pipe::CALL, routes::Routes, tab::Tab, tab_state::TabState,
+};
 use crate::options::ContextOptions;
 
 /// Origins that one session remembers.
@@ -143,6 +145,10 @@ impl SessionBrowser {
         let tabs: Vec<Arc<Tab>> = self.tabs().into_iter().map(|(tab, _)| tab).collect();
         let told = tabs.iter().map(|tab| async move {
             for (method, params) in commands {
+                // Frames in processes of their own follow; what such a process does not know is its page's matter.
+                for session in tab.peek(TabState::frame_sessions) {
+                    tab.chromium.connection.post_raw(Some(&session), method, params);
+                }
                 let sent = tab.send(method, params).await;
                 let gone = || tab.closed.is_cancelled() || tab.peek(|state| state.crashed);
                 match sent {

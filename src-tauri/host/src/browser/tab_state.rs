@@ -1,6 +1,6 @@
 //! What is known of a tab, kept current by its events alone.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use serde_json::Value;
 
@@ -45,6 +45,8 @@ pub(crate) struct TabState {
     pub(crate) main_frame: String,
     /// The loader of the main frame's document; another one is another document.
     pub(crate) loader: String,
+    /// The loaders of the last documents of the main frame, the oldest first.
+    pub(crate) loaders: VecDeque<String>,
     /// How far it has loaded.
     pub(crate) lifecycle: Lifecycle,
     /// Frames by id.
@@ -103,6 +105,9 @@ pub(crate) struct InFlight {
 
 /// More requests than this are not tracked as in flight; a page that floods is never quiet anyway.
 const MAX_IN_FLIGHT: usize = 2_000;
+
+/// Documents that a page may show one after the other before who waits for the first of them looks.
+const MAX_LOADERS: usize = 16;
 
 /// Dialogs and file choosers that wait at once.
 const MAX_MODALS: usize = 20;
@@ -251,6 +256,10 @@ impl TabState {
         }
         self.main_frame_navigated(id, url);
         text("/frame/loaderId").clone_into(&mut self.loader);
+        if self.loaders.len() >= MAX_LOADERS {
+            self.loaders.pop_front();
+        }
+        self.loaders.push_back(self.loader.clone());
         self.lifecycle = Lifecycle::default();
         self.scheduled = 0;
         self.commits += 1;
