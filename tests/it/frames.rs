@@ -211,3 +211,18 @@ fn a_frame_whose_process_ends_or_spins_costs_the_page_nothing() {
     assert!(gone.text.contains("Ref f1e2 not found") || gone.text.contains("the frame is gone"), "{}", gone.text);
     assert!(pages.client.ok("browser_snapshot", json!({})).text.contains("Outside"));
 }
+
+#[test]
+fn workers_begin_and_their_requests_arrive() {
+    let mut pages = Pages::new();
+    pages.client.open(&pages.site.url("/ok"));
+    let (here, there) = (pages.site.url("/ok"), pages.site.elsewhere("/ok"));
+    let said = pages.client.evaluate(&format!(
+        "() => Promise.all(['{here}', '{there}'].map((url) => new Promise((done) => {{
+            const source = `fetch('${{url}}', {{mode: 'no-cors'}}).then(() => postMessage('came'), () => postMessage('lost'))`;
+            const worker = new Worker(URL.createObjectURL(new Blob([source])));
+            worker.onmessage = (event) => done(event.data);
+        }})))"
+    ));
+    assert_eq!(said.matches("came").count(), 2, "{said}");
+}

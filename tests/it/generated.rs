@@ -207,7 +207,7 @@ fn html() -> impl Strategy<Value = String> {
     let text = words().prop_map(|text| escaped(&text));
     text.prop_recursive(8, 60, 6, |inner| {
         let attributes = vec((select(ATTRIBUTES), value()), 0..4).prop_map(|list| {
-            list.iter().map(|(name, value)| format!(" {name}=\"{}\"", escaped(value))).collect::<String>()
+            list.iter().fold(String::new(), |text, (name, value)| text + " " + name + "=\"" + &escaped(value) + "\"")
         });
         (select(TAGS), attributes, vec(inner, 0..6), any::<bool>()).prop_map(|(tag, attributes, inside, shadow)| {
             let inside = inside.concat();

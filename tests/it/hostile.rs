@@ -32,8 +32,8 @@ impl Scene {
     fn within(&mut self, deadline: Duration, tool: &str, arguments: Value) -> Answer {
         let began = Instant::now();
         let answer = self.client.call(tool, arguments);
-        let took = began.elapsed();
-        assert!(took < deadline, "{tool} took {took:?}: {}", answer.text);
+        let elapsed = began.elapsed();
+        assert!(elapsed < deadline, "{tool} took {elapsed:?}: {}", answer.text);
         answer
     }
 

@@ -5,8 +5,9 @@ use std::{
     sync::{Arc, OnceLock, Weak},
 };
 
-use chromiumoxide::cdp::browser_protocol::target::{
-    AttachToTargetParams, CloseTargetParams, DetachFromTargetParams, GetTargetsParams,
+use chromiumoxide::cdp::{
+    browser_protocol::target::{AttachToTargetParams, CloseTargetParams, DetachFromTargetParams, GetTargetsParams},
+    js_protocol::runtime::RunIfWaitingForDebuggerParams,
 };
 use ebb_core::Result;
 use parking_lot::Mutex;
@@ -143,8 +144,10 @@ impl Hub {
 
     fn attached(&self, parent: Option<&str>, params: &Value) {
         let text = |pointer: &str| params.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-        if let Some(tab) = parent.and_then(|session| self.tab(session)) {
-            self.frame_attached(&tab, text("/sessionId"), &params["targetInfo"]);
+        if let Some(parent) = parent
+            && let Some(tab) = self.tab(parent)
+        {
+            self.part_attached(&tab, parent, text("/sessionId"), &params["targetInfo"]);
             return;
         }
         let (cdp, target, context) =
@@ -173,8 +176,9 @@ impl Hub {
         self.tasks.spawn(tab.set_up());
     }
 
-    /// A frame of a tab lives in a process of its own.
-    fn frame_attached(&self, tab: &Arc<Tab>, session: &str, info: &Value) {
+    /// A part of a tab that is spoken to in a DevTools session of its own: a frame in another process, or a worker,
+    /// which nobody needs to speak to. It waits until it is told to begin.
+    fn part_attached(&self, tab: &Arc<Tab>, parent: &str, session: &str, info: &Value) {
         let text = |name: &str| info.get(name).and_then(Value::as_str);
         if let (Some("iframe"), Some(frame)) = (text("type"), text("targetId")) {
             // Before its first event can come: that is read after this.
@@ -186,7 +190,8 @@ impl Hub {
             self.tabs.lock().remove(session);
         }
         let detach = DetachFromTargetParams::builder().session_id(session.to_owned()).build();
-        tab.chromium.connection.post(Some(&tab.cdp), &detach);
+        tab.chromium.connection.post(Some(session), &RunIfWaitingForDebuggerParams::default());
+        tab.chromium.connection.post(Some(parent), &detach);
     }
 
     fn detached(&self, params: &Value) {

@@ -17,7 +17,7 @@ use chromiumoxide::{
                 AddScriptToEvaluateOnNewDocumentParams, CreateIsolatedWorldParams, EnableParams as PageEnable,
                 SetInterceptFileChooserDialogParams, SetLifecycleEventsEnabledParams,
             },
-            target::{FilterEntry, SetAutoAttachParams, TargetFilter},
+            target::SetAutoAttachParams,
         },
         js_protocol::runtime::{
             CallArgument, CallFunctionOnParams, EnableParams as RuntimeEnable, EvaluateParams, ExecutionContextId,
@@ -196,9 +196,8 @@ impl Tab {
         let taken = self.poke(|state| state.frame_moved(frame, parent, session));
         if taken {
             self.introduce(session);
+            self.post_to(session, &RunIfWaitingForDebuggerParams::default());
         }
-        // It waits for this either way.
-        self.post_to(session, &RunIfWaitingForDebuggerParams::default());
         taken
     }
 
@@ -207,9 +206,9 @@ impl Tab {
         let mut script = AddScriptToEvaluateOnNewDocumentParams::new(snapshot::PAGE_SCRIPT);
         // Not in the empty document of a new tab: few look at it, and those make the world when they need it.
         script.world_name = Some(WORLD.to_owned());
+        // Workers too: Chromium makes them wait whether or not they are attached to, and the hub lets them go on.
         let mut attach = SetAutoAttachParams::new(true, true);
         attach.flatten = Some(true);
-        attach.filter = Some(only_frames());
         self.post_to(session, &PageEnable::default());
         self.post_to(session, &SetLifecycleEventsEnabledParams::new(true));
         self.post_to(session, &RuntimeEnable::default());
@@ -561,12 +560,6 @@ fn is_stale_context(error: &Error) -> bool {
 /// The error for a frame that left the page, or whose process ended.
 fn frame_gone() -> Error {
     Error::new(Code::TargetUnknown, "the frame is gone").next("Call browser_snapshot to see what the page shows now.")
-}
-
-/// Of what a page can have, only frames in processes of their own are attached to: no workers.
-fn only_frames() -> TargetFilter {
-    let entry = |kind: Option<&str>, exclude| FilterEntry { exclude: Some(exclude), r#type: kind.map(str::to_owned) };
-    TargetFilter::new(vec![entry(Some("iframe"), false), entry(None, true)])
 }
 
 /// The error for a session whose browser is gone.

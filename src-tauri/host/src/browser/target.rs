@@ -89,7 +89,9 @@ pub(crate) async fn locator(tab: &Arc<Tab>, target: &Target) -> Option<String> {
             break;
         };
         let owner = owner_of(tab, &at, &parent).await.ok()?;
-        let named = call_on(tab, &parent, owner, "(e, id) => __ebb.locator(e, id)", &[test_id.clone()]).await.ok()?;
+        let named = call_on(tab, &parent, owner, "(e, id) => __ebb.locator(e, id)", std::slice::from_ref(&test_id))
+            .await
+            .ok()?;
         locator = format!("{}.contentFrame().{locator}", named.as_str()?);
         at = parent;
     }

@@ -42,7 +42,7 @@ async fn evaluate(call: &mut ToolCall, args: &Value) -> Result<(), ToolError> {
     let before = settle::before(&tab);
     let deadline = call.host.settings.calls.browser_silent;
     let function = as_function(source);
-    let result = tab.unless_modal(run(&tab, target.as_ref(), &function, deadline)).await;
+    let result = tab.unless_modal(Box::pin(run(&tab, target.as_ref(), &function, deadline))).await;
     let receiver = match &target {
         Some(target) => format!("{}.", locator(&tab, target).await),
         None => String::new(),

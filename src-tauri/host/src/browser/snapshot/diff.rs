@@ -102,7 +102,10 @@ mod tests {
             for (index, (depth, word)) in lines.into_iter().enumerate() {
                 let depth = if index == 0 { 0 } else { depth.min(last + 1) };
                 last = depth;
-                text.push_str(&format!("{}- node{word}\n", "  ".repeat(depth)));
+                text.push_str(&"  ".repeat(depth));
+                text.push_str("- node");
+                text.push_str(&word.to_string());
+                text.push('\n');
             }
             text
         })
