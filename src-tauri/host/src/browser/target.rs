@@ -56,9 +56,9 @@ pub(crate) async fn resolve(tab: &Arc<Tab>, given: &str) -> Result<Target> {
         let found = tab
             .ask(Some(&target.frame), "(t, id) => __ebb.resolve(t, id)", &[json!(target.local), json!(test_id)])
             .await
-            .map_err(
-                |error| if parts.is_some() && error.code == Code::TargetUnknown { unknown_ref(given) } else { error },
-            )?;
+            .map_err(|error| {
+                if parts.is_some() && error.code == Code::TargetUnknown { unknown_ref(&shown(given)) } else { error }
+            })?;
         let part = |name: &str| found.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         if part("error") != "frame" {
             refused(&target, &found)?;
@@ -67,8 +67,11 @@ pub(crate) async fn resolve(tab: &Arc<Tab>, given: &str) -> Result<Target> {
         let owner = Target { local: part("owner"), ..target.clone() };
         refused(&owner, &owner.ask(tab, "(t) => __ebb.resolve(t)", &[]).await?)?;
         let frame = owner.shown_frame(tab).await?.ok_or_else(|| {
-            Error::new(Code::InvalidArguments, format!("\"{given}\" enters a frame at an element that is none"))
-                .next("Put contentFrame() after a locator of an iframe.")
+            Error::new(
+                Code::InvalidArguments,
+                format!("\"{}\" enters a frame at an element that is none", shown(given)),
+            )
+            .next("Put contentFrame() after a locator of an iframe.")
         })?;
         let through = format!("{}{}.contentFrame().", target.through, part("locator"));
         target = Target { frame, local: part("rest"), given: shown(given), through };
