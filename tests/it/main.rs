@@ -32,6 +32,8 @@ mod conformance;
 mod connect;
 /// Nothing that is made in a browser is lost sight of, however late it comes and whoever left meanwhile.
 mod creation;
+/// The dashboard over HTTP in a real Chromium: what its screens show while clients come, die and are ended.
+mod dashboard;
 /// The host or the browser dies, freezes or spins.
 mod deaths;
 /// What the dashboard changes of a user's own files, and what it sees of pages.

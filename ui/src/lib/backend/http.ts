@@ -61,6 +61,8 @@ async function login(): Promise<boolean> {
   history.replaceState(null, '', location.pathname + location.search)
   try {
     const answer = await fetch('/api/login', json({ code }))
+    // An answer that nobody reads is a request that never ends.
+    await answer.text()
     return answer.ok || !(await isRefused())
   } catch {
     return true
