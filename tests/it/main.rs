@@ -124,4 +124,5 @@ mod web;
 /// Sessions with a window: a second, full browser beside the headless one, and both go as they came.
 mod windows;
 /// Wrappers, held pipes and frozen processes between a client and its session.
+mod wire;
 mod wrappers;
