@@ -60,7 +60,13 @@ impl Driver {
 
     /// Saves a picture into the target folder.
     pub(crate) fn screenshot(&self, name: &str) {
+        // WebKit takes a picture with the next frame, and a page where nothing moves has none.
+        self.run(
+            "window.moving = document.body.animate([{opacity: 1}, {opacity: 0.999}], {duration: 100, iterations: Infinity})",
+        )
+        .unwrap();
         let picture = self.command("GET", "/screenshot", &Value::Null).unwrap();
+        self.run("window.moving.cancel()").unwrap();
         let folder = bin("ebb-desktop").ancestors().nth(2).unwrap().to_path_buf();
         fs::write(folder.join(format!("{name}.png")), decode(picture.as_str().unwrap())).unwrap();
     }

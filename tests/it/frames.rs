@@ -71,6 +71,13 @@ fn a_frame_in_another_process_is_seen_and_acted_on_like_any_other() {
         assert!(lines.contains(&line), "no {line} in\n{}", seen.text);
     }
 
+    // What style sheets are told reaches a process that is there already.
+    pages.client.ok("browser_emulate_media", json!({"colorScheme": "dark", "media": "print"}));
+    let asked = "(e) => matchMedia('(prefers-color-scheme: dark)').matches && matchMedia('print').matches";
+    let told = pages.client.ok("browser_evaluate", json!({"target": "f1e2", "function": asked}));
+    assert_eq!(told.must("Result"), "true", "{}", told.text);
+    pages.client.ok("browser_emulate_media", json!({"colorScheme": null, "media": null}));
+
     // Clicked through two processes; the locator goes through the frames.
     let pressed = pages.client.ok("browser_click", json!({"target": "f1e2"}));
     assert_eq!(

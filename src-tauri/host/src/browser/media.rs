@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use chromiumoxide::cdp::browser_protocol::emulation::{MediaFeature, SetEmulatedMediaParams};
 use ebb_core::Result;
 
-use super::tab::Tab;
+use super::{tab::Tab, tab_state::TabState};
 
 /// A tool's argument and what CSS calls it.
 const FEATURES: [(&str, &str); 4] = [
@@ -45,7 +45,12 @@ pub(crate) async fn emulate(tab: &Arc<Tab>, changes: Vec<(&'static str, Option<S
     for (name, value) in changes {
         media.set(name, value);
     }
-    tab.call(&media.command()).await?;
+    let command = media.command();
+    tab.call(&command).await?;
+    // Frames in processes of their own have style sheets too.
+    for session in tab.peek(TabState::frame_sessions) {
+        tab.post_to(&session, &command);
+    }
     tab.poke(|state| state.media = media);
     Ok(())
 }

@@ -14,11 +14,8 @@ use crate::options::ClientOptions;
 /// After the document's content is there, its `load` may take this much longer.
 const LOAD_GRACE: Duration = Duration::from_secs(5);
 
-/// The empty page.
-const BLANK: &str = "about:blank";
-
 /// How often a navigation is asked for that the browser drops.
-const ATTEMPTS: u32 = 3;
+const ATTEMPTS: u32 = 5;
 
 /// A navigation that the browser ended may this long still show its document.
 const COMMIT_GRACE: Duration = Duration::from_secs(1);
@@ -80,7 +77,6 @@ pub(crate) async fn navigate(tab: &Arc<Tab>, address: &str, deadline: Duration) 
     let crashed = tab.poke(|state| {
         state.status = None;
         state.ended_because = None;
-        state.revived |= state.crashed;
         std::mem::take(&mut state.crashed)
     });
     let navigation = async {
@@ -89,11 +85,17 @@ pub(crate) async fn navigate(tab: &Arc<Tab>, address: &str, deadline: Duration) 
             make_way(tab).await;
         }
         for attempt in 1..=ATTEMPTS {
-            let Asked::Dropped = ask(tab, address, deadline).await? else { return Ok(()) };
-            tracing::debug!(tab = tab.number, attempt, "the browser dropped a navigation");
+            match ask(tab, address, deadline).await? {
+                Asked::Done => return Ok(()),
+                // It may be what the new document wants.
+                Asked::Back if attempt == ATTEMPTS => return Ok(()),
+                Asked::Back | Asked::Dropped => {
+                    tracing::debug!(tab = tab.number, attempt, "the browser dropped a navigation");
+                }
+            }
         }
-        Err(Error::new(Code::NavigationFailed, format!("the browser gave up the navigation to {address}"))
-            .next("Navigate again, or open a new tab with browser_tabs."))
+        Err(Error::new(Code::NavigationFailed, format!("net::ERR_ABORTED at {address}"))
+            .next("The page before may go somewhere itself: navigate again, or open a new tab with browser_tabs."))
     };
     tokio::time::timeout(deadline, tab.unless_modal(navigation)).await.unwrap_or_else(|_| Err(late(address, deadline)))
 }
@@ -104,10 +106,15 @@ enum Asked {
     Done,
     /// The browser let it go without a word: the old document is still there.
     Dropped,
+    /// The page before reloaded itself meanwhile and is there again.
+    Back,
 }
 
 /// Asks for `address` once and waits until its document's content is there, then a little for its `load`.
 async fn ask(tab: &Arc<Tab>, address: &str, deadline: Duration) -> Result<Asked> {
+    let before = tab.peek(|state| state.url().to_owned());
+    let elsewhere = without_fragment(&before) != without_fragment(address);
+    let back = |state: &TabState| elsewhere && state.url() == before;
     let answer = tab.call_within(&NavigateParams::new(address.to_owned()), deadline).await?;
     if let Some(error) = answer.error_text.filter(|error| !error.is_empty()) {
         if error == "net::ERR_BLOCKED_BY_CLIENT" {
@@ -118,13 +125,15 @@ async fn ask(tab: &Arc<Tab>, address: &str, deadline: Duration) -> Result<Asked>
             return Err(Error::new(Code::NavigationFailed, format!("{error} at {address}"))
                 .next("Check the address, and that its server runs."));
         }
-        // A download or an answer without content, and the old document stays. But where the renderer before
-        // was killed, Chromium ends some of the next navigations with the same words.
-        let dropped = answer.is_download != Some(true)
-            && tab.peek(|state| state.revived && !matches!(state.status, Some((204 | 205, _))));
+        // A download or an answer without content, and the old document stays. Where the renderer before was
+        // killed, or the old page goes somewhere itself, Chromium ends the navigation with the same words.
+        let dropped =
+            answer.is_download != Some(true) && !tab.peek(|state| matches!(state.status, Some((204 | 205, _))));
         return Ok(if dropped { Asked::Dropped } else { Asked::Done });
     }
-    let Some(loader) = answer.loader_id.map(|loader| loader.inner().clone()) else { return Ok(Asked::Done) };
+    let Some(loader) = answer.loader_id.map(|loader| loader.inner().clone()) else {
+        return Ok(if tab.peek(back) { Asked::Back } else { Asked::Done });
+    };
     let stops = tab.peek(|state| state.stops);
     // A document that sends its reader on at once is never seen loaded; the one after it is. But the page before
     // may still show another document of its own first.
@@ -147,12 +156,13 @@ async fn ask(tab: &Arc<Tab>, address: &str, deadline: Duration) -> Result<Asked>
     if !there {
         return Err(if gone(tab) { super::tab::browser_lost() } else { late(address, deadline) });
     }
-    let loader = tab.poke(|state| {
-        state.revived = state.revived && address == BLANK;
-        state.loader.clone()
-    });
-    tab.until(LOAD_GRACE, |state| state.crashed || state.loader != loader || state.lifecycle.loaded).await;
-    Ok(Asked::Done)
+    let shown = tab.peek(|state| state.loader.clone());
+    tab.until(LOAD_GRACE, |state| state.crashed || state.loader != shown || state.lifecycle.loaded).await;
+    Ok(if tab.peek(|state| state.loader != loader && back(state)) { Asked::Back } else { Asked::Done })
+}
+
+fn without_fragment(address: &str) -> &str {
+    address.split('#').next().unwrap_or_default()
 }
 
 fn gone(tab: &Tab) -> bool {

@@ -230,7 +230,8 @@ impl Tab {
         self.post_to(session, &attach);
     }
 
-    fn post_to<C: Command>(&self, session: &str, command: &C) {
+    /// The same to one of its frames in a process of its own.
+    pub(crate) fn post_to<C: Command>(&self, session: &str, command: &C) {
         self.chromium.connection.post(Some(session), command);
     }
 

@@ -61,8 +61,6 @@ pub(crate) struct TabState {
     pub(crate) dialogs: u64,
     /// Its renderer crashed.
     pub(crate) crashed: bool,
-    /// Its renderer crashed and no other page has been opened since.
-    pub(crate) revived: bool,
     /// Why its renderer was ended, where that was us.
     pub(crate) ended_because: Option<String>,
     /// The HTTP status of the main document: code and text.
