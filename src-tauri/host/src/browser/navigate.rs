@@ -8,7 +8,10 @@ use chromiumoxide::cdp::{
 };
 use ebb_core::{Code, Error, Result};
 
-use super::{tab::Tab, tab_state::TabState};
+use super::{
+    tab::{Returns, Tab},
+    tab_state::TabState,
+};
 use crate::options::ClientOptions;
 
 /// After the document's content is there, its `load` may take this much longer.
@@ -19,6 +22,19 @@ const ATTEMPTS: u32 = 5;
 
 /// A navigation that the browser ended may this long still show its document.
 const COMMIT_GRACE: Duration = Duration::from_secs(1);
+
+/// An element with `autofocus` gets the focus with the next frame that is drawn; without one, and in a tab that
+/// draws none, nothing is waited for in vain.
+const FOCUSED: &str = "() => {
+  if (document.activeElement !== document.body || !document.querySelector('[autofocus]')) return true;
+  return new Promise((done) => {
+    requestAnimationFrame(() => requestAnimationFrame(() => done(true)));
+    setTimeout(() => done(true), 200);
+  });
+}";
+
+/// How long that may take where the page computes.
+const FOCUS: Duration = Duration::from_millis(500);
 
 /// A page that does not answer for this long is stopped before the next one takes its place.
 const ANSWER: Duration = Duration::from_secs(1);
@@ -158,6 +174,9 @@ async fn ask(tab: &Arc<Tab>, address: &str, deadline: Duration) -> Result<Asked>
     }
     let shown = tab.peek(|state| state.loader.clone());
     tab.until(LOAD_GRACE, |state| state.crashed || state.loader != shown || state.lifecycle.loaded).await;
+    if tab.peek(|state| state.lifecycle.loaded) {
+        drop(tab.script(None, FOCUSED, &[], Returns::Value, FOCUS).await);
+    }
     Ok(if tab.peek(|state| state.loader != loader && back(state)) { Asked::Back } else { Asked::Done })
 }
 
