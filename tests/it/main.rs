@@ -60,6 +60,8 @@ mod guard;
 mod harness;
 /// Pages that want to hang, flood or exhaust: every call answers in its time and the session goes on.
 mod hostile;
+/// Pages that are built to hurt, by size, by what they bend or by never resting; somebody beside them.
+mod hostile_pages;
 /// The host dies, quits or changes under a living bridge.
 mod hosts;
 /// Clients over HTTP, in both eras of the protocol: how they go, how long they stay, what they are told.
@@ -82,8 +84,9 @@ mod mcp_options;
 mod mcp_profile;
 /// What sessions hold: the figures against the processes, the last measurement, the budget.
 mod memory;
-/// Two ends of one session at the same moment.
+/// How navigations end: by load, by a dialog, by another one.
 mod navigations;
+/// Two ends of one session at the same moment.
 mod races;
 /// Clients made with the official libraries.
 mod sdk;
@@ -123,6 +126,7 @@ mod streams;
 mod web;
 /// Sessions with a window: a second, full browser beside the headless one, and both go as they came.
 mod windows;
-/// Wrappers, held pipes and frozen processes between a client and its session.
+/// Answers to the letter.
 mod wire;
+/// Wrappers, held pipes and frozen processes between a client and its session.
 mod wrappers;

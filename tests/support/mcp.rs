@@ -130,10 +130,14 @@ impl Answer {
         self.section(title).unwrap_or_else(|| panic!("no section {title} in: {}", self.text))
     }
 
-    /// The ref of the first line of the snapshot that contains `words`.
+    /// The ref of the first line of the snapshot that contains `words`; of one that says what changed, not of what
+    /// went.
     #[must_use]
     pub fn reference(&self, words: &str) -> String {
-        let line = self.must("Snapshot").lines().find(|line| line.contains(words));
+        let snapshot = self.must("Snapshot");
+        let is_diff = snapshot.starts_with("# Changes since");
+        let stands = |line: &&str| line.contains(words) && !(is_diff && line.starts_with('-'));
+        let line = snapshot.lines().find(stands);
         let line = line.unwrap_or_else(|| panic!("no {words} in: {}", self.text));
         let rest = line.split_once("[ref=").unwrap_or_else(|| panic!("no ref: {line}")).1;
         rest.split(']').next().unwrap_or_default().to_owned()

@@ -105,6 +105,15 @@ fn serve(stream: TcpStream, shared: &Shared) {
         };
         match path {
             "/hang" => return hang(reading.get_mut(), shared),
+            "/unfinished" => {
+                let head = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<!doctype html><title>unfinished</title>\
+                     <h1>Here</h1><button>Push</button>";
+                // A browser shows what it has once that is more than this.
+                if writing.write_all(format!("{head}<!--{}-->", "x".repeat(4_096)).as_bytes()).is_err() {
+                    return;
+                }
+                return hang(reading.get_mut(), shared);
+            }
             "/redirect" => {
                 let step = parameter("step").unwrap_or_default() + 1;
                 let head =

@@ -58,6 +58,8 @@ pub(crate) enum Mode {
     Diff,
     /// What takes input.
     Interactive,
+    /// All of it, to look something up in: the client does not see it, so no later one is compared with it.
+    Unseen,
 }
 
 /// A snapshot that a later one may be compared with.
@@ -106,7 +108,7 @@ pub(crate) async fn look(tab: &Arc<Tab>, look: &Look) -> Result<Seen> {
     let interactive = look.mode == Mode::Interactive;
     let options = RenderOptions { prefix, depth: look.depth, boxes: look.boxes, interactive };
     let rendered = render(&tree, &options);
-    if interactive {
+    if interactive || look.mode == Mode::Unseen {
         return Ok(Seen { rendered, whole_because: None, is_diff: false });
     }
     let document = tab.peek(|state| (state.loader.clone(), state.ref_prefix(&frame)));

@@ -88,7 +88,7 @@ impl Default for OutputOptions {
             images: ImageResponses::Allow,
             image_max: 1_568,
             codegen: true,
-            snapshot: SnapshotMode::Inline,
+            snapshot: SnapshotMode::Diff,
             boxes: false,
             page_tokens: None,
             structured: false,

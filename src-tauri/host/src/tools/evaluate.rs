@@ -108,9 +108,16 @@ async fn run(
         Some(target) => Some(target.object(tab).await?),
         None => None,
     };
-    // The page's own JSON decides what a value looks like, in one round trip.
+    // The page's own JSON decides what a value looks like, in one round trip. Where the page has put something else in
+    // its place, or taught its arrays and texts to write themselves otherwise, the browser does.
     let wrapped = format!(
-        "async function() {{ const value = await ({function})({}); return value === undefined ? undefined : JSON.stringify(value, null, 2); }}",
+        "async function() {{ \
+         const value = await ({function})({}); \
+         if (value === undefined) return undefined; \
+         if (typeof JSON !== 'object' || typeof JSON?.stringify !== 'function' || [].toJSON || {{}}.toJSON || ''.toJSON) return [value]; \
+         let text; \
+         try {{ text = JSON.stringify(value, null, 2); }} catch (error) {{ if (error instanceof TypeError) throw error; return [value]; }} \
+         return text === undefined || typeof text === 'string' ? text : [value]; }}",
         if element.is_some() { "this" } else { "" }
     );
     let answered = if element.is_some() {
@@ -139,7 +146,11 @@ async fn run(
     };
     let RemoteObject { value, .. } =
         checked(result, exception.as_ref()).map_err(|error| Error::new(error.code, first_line(&error.message)))?;
-    Ok(value.and_then(|value| value.as_str().map(str::to_owned)))
+    Ok(match value {
+        Some(Value::String(text)) => Some(text),
+        Some(Value::Array(only)) => only.first().and_then(|value| serde_json::to_string_pretty(value).ok()),
+        _ => None,
+    })
 }
 
 /// The exception itself; the stack below it is of Ebb's wrapper.

@@ -16,7 +16,7 @@ use super::{
     saving,
     schema::{Kind, Schema},
 };
-use crate::browser::look::{self, Look};
+use crate::browser::look::{self, Look, Mode};
 
 /// Lines shown before and after a match.
 const AROUND: usize = 3;
@@ -77,7 +77,7 @@ fn parts(given: &str) -> (&str, &str) {
 async fn find(call: &mut ToolCall, args: &Value) -> Result<(), ToolError> {
     let wanted = Wanted::of(args)?;
     let tab = page::tab(call).await?;
-    let rendered = tab.unless_modal(look::look(&tab, &Look::default())).await?.rendered;
+    let rendered = tab.unless_modal(look::look(&tab, &Look { mode: Mode::Unseen, ..Look::default() })).await?.rendered;
     let lines: Vec<&str> = rendered.text.lines().collect();
     let hits: Vec<usize> =
         (0..lines.len()).filter(|&at| lines.get(at).is_some_and(|line| wanted.pattern.is_match(line))).collect();

@@ -301,17 +301,18 @@ impl Response {
         };
         self.next.truncate(MAX_NEXT);
         let next: Vec<String> = self.next.iter().map(|line| format!("- {line}")).collect();
+        let [error, result, code, tabs, page, modal, snapshots, events, more, nexts] = TITLES;
         let mut blocks = [
-            Block::new("Error", None, self.error.join("\n")),
-            Block::new("Result", None, self.result.join("\n")),
-            Block::new("Ran Playwright code", Some("js"), self.code.join("\n")),
-            Block::new("Open tabs", None, self.tabs.join("\n")),
-            Block::new("Page", None, self.page.join("\n")),
-            Block::new("Modal state", None, self.modal.join("\n")),
-            Block::new("Snapshot", fence, snapshot),
-            Block::new("Events", None, self.events.join("\n")),
-            Block::new("More", None, self.more.join("\n")),
-            Block::new("Next", None, next.join("\n")),
+            Block::new(error, None, self.error.join("\n")),
+            Block::new(result, None, self.result.join("\n")),
+            Block::new(code, Some("js"), self.code.join("\n")),
+            Block::new(tabs, None, self.tabs.join("\n")),
+            Block::new(page, None, self.page.join("\n")),
+            Block::new(modal, None, self.modal.join("\n")),
+            Block::new(snapshots, fence, snapshot),
+            Block::new(events, None, self.events.join("\n")),
+            Block::new(more, None, self.more.join("\n")),
+            Block::new(nexts, None, next.join("\n")),
         ];
         cap(&mut blocks);
         let text: Vec<String> = blocks.iter().filter(|block| !block.body.is_empty()).map(Block::to_text).collect();
@@ -330,6 +331,9 @@ impl Block {
     fn new(title: &'static str, fence: Option<&'static str>, mut body: String) -> Self {
         // No final newline: what a tool ends with is not a line of its own.
         body.truncate(body.trim_end_matches('\n').len());
+        if fence.is_none() {
+            body = told_apart(body);
+        }
         Self { title, fence, body }
     }
 
@@ -339,6 +343,36 @@ impl Block {
             None => format!("### {}\n{}", self.title, self.body),
         }
     }
+}
+
+/// The titles of the sections, in their order.
+const TITLES: [&str; 10] = [
+    "Error",
+    "Result",
+    "Ran Playwright code",
+    "Open tabs",
+    "Page",
+    "Modal state",
+    "Snapshot",
+    "Events",
+    "More",
+    "Next",
+];
+
+/// A body whose lines cannot be taken for the head of a section: pages write what they like into their console, their
+/// exceptions and their text. A backslash before it is how Markdown says that a line is no heading.
+fn told_apart(body: String) -> String {
+    if !body.contains("### ") {
+        return body;
+    }
+    let mut out = String::with_capacity(body.len() + 8);
+    for line in body.split_inclusive(['\n', '\r']) {
+        if line.strip_prefix("### ").is_some_and(|title| TITLES.contains(&title.trim_end())) {
+            out.push('\\');
+        }
+        out.push_str(line);
+    }
+    out
 }
 
 /// Cuts the longest bodies until all fit; what was cut says so.

@@ -54,6 +54,15 @@ const titleOf = getter(Document.prototype, "title");
 const readyStateOf = getter(Document.prototype, "readyState");
 const createElement = uncurried(Document.prototype.createElement);
 const bodyOf = getter(Document.prototype, "body");
+const sheetsOfDocument = getter(Document.prototype, "styleSheets");
+const sheetsOfShadow = getter(ShadowRoot.prototype, "styleSheets");
+const adoptedByDocument = getter(Document.prototype, "adoptedStyleSheets");
+const adoptedByShadow = getter(ShadowRoot.prototype, "adoptedStyleSheets");
+/** @param {any} root @returns {any[]} the style sheets of a document or shadow root */
+const sheetsOf = (root) =>
+  nodeTypeOf(root) === 9
+    ? [...sheetsOfDocument(root), ...adoptedByDocument(root)]
+    : [...sheetsOfShadow(root), ...adoptedByShadow(root)];
 const inputType = getter(HTMLInputElement.prototype, "type");
 const inputValue = getter(HTMLInputElement.prototype, "value");
 const areaValue = getter(HTMLTextAreaElement.prototype, "value");
@@ -350,7 +359,7 @@ class Pseudos {
     try {
       let left = 20_000;
       /** @type {[any, boolean][]} */
-      const todo = [...root.styleSheets, ...root.adoptedStyleSheets].map((sheet) => [sheet.cssRules, false]);
+      const todo = sheetsOf(root).map((sheet) => [sheet.cssRules, false]);
       while (todo.length) {
         const [rules, nested] = /** @type {[any, boolean]} */ (todo.pop());
         for (const rule of rules) {
@@ -367,7 +376,7 @@ class Pseudos {
           }
         }
       }
-      if (selectors.length) for (const el of root.querySelectorAll(selectors.join(","))) this.hosts?.add(el);
+      if (selectors.length) for (const el of queryAll(root, selectors.join(","))) this.hosts?.add(el);
     } catch {
       // A sheet of another site, or one that is too much: then every element is asked.
       this.all = true;
