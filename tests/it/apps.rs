@@ -32,7 +32,9 @@ impl User {
     /// Calls a tool and looks at what the page shows then.
     fn then(&mut self, tool: &str, arguments: Value) -> Answer {
         let answer = self.agent.ok(tool, arguments);
-        self.seen = if answer.section("Snapshot").is_some() {
+        // What changed says nothing of the rest.
+        let is_whole = |shown: &str| !shown.starts_with("# ");
+        self.seen = if answer.section("Snapshot").is_some_and(is_whole) {
             answer.clone()
         } else {
             self.agent.ok("browser_snapshot", json!({}))

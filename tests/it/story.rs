@@ -181,6 +181,9 @@ fn evaluation_returns_what_the_page_says() {
             "{\n  \"a\": [\n    1,\n    null\n  ]\n}",
         ),
         ("document.title", "\"ok\""),
+        // What the page calls like what Ebb wraps around it.
+        ("() => { window.text = 'T'; window.value = 'V'; window.made = 'M'; return 1; }", "1"),
+        ("() => text + value + made", "\"TVM\""),
         ("() => 'ä\\u0000\u{1F30A}'", "\"ä\\u0000\u{1F30A}\""),
     ] {
         assert_eq!(day.client.evaluate(function), result, "{function}");

@@ -56,7 +56,8 @@ fn bent_pages_look_and_act_like_straight_ones() {
                  assignedSlot ownerDocument isConnected textContent closest matches getBoundingClientRect getClientRects \
                  checkVisibility querySelectorAll contains getRootNode style className id hidden action submit elements length \
                  dispatchEvent addEventListener focus click scrollIntoView offsetWidth namespaceURI";
-    let fields: String = names.split_whitespace().map(|name| format!("<input type=hidden name={name}>")).collect();
+    let fields: String =
+        names.split_whitespace().map(|name| ["<input type=hidden name=", name, ">"].concat()).collect();
     let globals: String = [
         "body",
         "documentElement",

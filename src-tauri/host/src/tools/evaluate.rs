@@ -110,15 +110,17 @@ async fn run(
     };
     // The page's own JSON decides what a value looks like, in one round trip. Where the page has put something else in
     // its place, or taught its arrays and texts to write themselves otherwise, the browser does.
+    // Its function is made outside of the one around it, whose names are none of its own.
     let wrapped = format!(
-        "async function() {{ \
-         const value = await ({function})({}); \
+        "function() {{ return (async (made, given) => {{ \
+         const value = await made({}); \
          if (value === undefined) return undefined; \
          if (typeof JSON !== 'object' || typeof JSON?.stringify !== 'function' || [].toJSON || {{}}.toJSON || ''.toJSON) return [value]; \
          let text; \
          try {{ text = JSON.stringify(value, null, 2); }} catch (error) {{ if (error instanceof TypeError) throw error; return [value]; }} \
-         return text === undefined || typeof text === 'string' ? text : [value]; }}",
-        if element.is_some() { "this" } else { "" }
+         return text === undefined || typeof text === 'string' ? text : [value]; \
+         }})(({function}), this); }}",
+        if element.is_some() { "given" } else { "" }
     );
     let answered = if element.is_some() {
         let call = function_call(&wrapped, &[], Returns::Value, None, element);

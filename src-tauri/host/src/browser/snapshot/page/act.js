@@ -61,7 +61,7 @@ const fromPointInShadow = uncurried(ShadowRoot.prototype.elementFromPoint);
 /** @param {number} x @param {number} y @returns {any} the innermost element there, through open shadow roots */
 const elementAt = (x, y) => {
   let at = fromPointInDocument(document, x, y);
-  for (let i = 0; at && i < 100; i++) {
+  while (at && !late()) {
     const shadow = shadowRootOf(at);
     const inner = shadow && fromPointInShadow(shadow, x, y);
     if (!inner || inner === at) break;

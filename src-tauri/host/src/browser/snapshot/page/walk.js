@@ -113,7 +113,7 @@ const statesOf = (el, role, active) => {
 const focusedElement = () => {
   if (!documentHasFocus(document)) return null;
   let at = activeElementOf(document);
-  for (let i = 0; at && i < 100; i++) {
+  while (at && !late()) {
     const shadow = shadowRootOf(at);
     const inner = shadow && activeInShadow(shadow);
     if (!inner) break;
