@@ -162,6 +162,40 @@ fn a_tab_has_a_small_picture_and_a_stranger_has_none() {
 }
 
 #[test]
+fn calls_say_what_came_of_them_and_keep_secrets() {
+    let (host, site) = (TestHost::start(), Site::start());
+    let control = host.control();
+    let mut agent = host.client_with("teller", &["--caps=storage"]);
+    agent.open(&site.page("/told", "<title>A page\u{202e} of hostile words</title><h1>Hello</h1>"));
+    agent.ok("browser_evaluate", json!({"function": "() => 'line one\\npassword: hunter2'"}));
+    let failed = agent.call("browser_click", json!({"target": "e999"})).err();
+    agent.ok("browser_cookie_set", json!({"name": "sid", "value": "crumbs"}));
+    agent.ok("browser_cookie_list", json!({}));
+    let session = control.session_of("teller");
+    let calls = control.session(&session).unwrap().calls;
+    let of = |tool: &str| calls.iter().find(|call| call.tool == tool).unwrap_or_else(|| panic!("{tool}: {calls:?}"));
+    let result = |tool: &str| of(tool).result.clone().unwrap_or_default();
+    let navigated = result("browser_navigate");
+    assert!(
+        navigated.starts_with(&format!("Page URL: {}\nPage Title: A page of hostile words", site.url("/told"))),
+        "{navigated}"
+    );
+    let evaluated = result("browser_evaluate");
+    assert!(evaluated.contains("line one") && !evaluated.contains("hunter2"), "{evaluated}");
+    let clicked = of("browser_click");
+    let said = clicked.result.as_deref().unwrap_or_default();
+    assert!(
+        clicked.failed == Some(true) && failed.text.contains(said.lines().next().unwrap()),
+        "{said} {}",
+        failed.text
+    );
+    assert_eq!(of("browser_cookie_list").failed, Some(false));
+    let all = serde_json::to_string(&calls).unwrap();
+    assert!(!result("browser_cookie_list").contains("crumbs"), "{all}");
+    assert_eq!(control.snapshot().sessions[0].running, None);
+}
+
+#[test]
 fn a_tab_is_closed_and_history_is_cleared_from_outside() {
     let (host, site) = (TestHost::start(), Site::start());
     let control = host.control();

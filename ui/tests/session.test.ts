@@ -1,6 +1,7 @@
 // Session: everything about one, and what happens when it ends while it is open.
 import { userEvent } from 'vitest/browser'
 import { expect, test } from 'vitest'
+import { answered, asked } from '$lib/text/calls'
 import { pretty } from '$lib/text/json'
 import { open, violations } from './support'
 
@@ -15,13 +16,15 @@ async function first(scenario: Parameters<typeof open>[0], at = 0) {
 test('shows its client, tabs, cursors, buffers and calls', async () => {
   const { screen } = await first('three')
   await expect.element(screen.getByText('~/code/webshop')).toBeVisible()
-  await expect.element(screen.getByText('Checkout — Example Shop')).toBeVisible()
+  await expect.element(screen.getByText('Checkout — Example Shop', { exact: true })).toBeVisible()
   await screen.getByRole('tab', { name: /^Cursors/ }).click()
   await expect.poll(() => document.querySelectorAll('tbody code').length).toBeGreaterThanOrEqual(12)
   await screen.getByRole('tab', { name: /^DevTools/ }).click()
   await expect.element(screen.getByText('214 requests')).toBeVisible()
   await screen.getByRole('tab', { name: /^Activity/ }).click()
-  await expect.element(screen.getByRole('cell', { name: 'browser_wait_for' }).first()).toBeVisible()
+  await expect
+    .poll(() => [...document.querySelectorAll('td code')].map((tool) => tool.textContent))
+    .toContain('browser_wait_for')
 })
 
 test('one tab is closed after a question; the session goes on', async () => {
@@ -53,6 +56,31 @@ test('a call opens to its arguments, and calls are filtered', async () => {
   await expect.element(screen.getByText('No call matches this filter.')).toBeVisible()
   await screen.getByRole('button', { name: 'Clear filter' }).click()
   await expect.poll(rows).toBe(all)
+})
+
+test('a row says what came of the call; hidden pages hide that too', async () => {
+  const { screen } = await first('three')
+  await screen.getByRole('tab', { name: /^Activity/ }).click()
+  await expect
+    .element(screen.getByText('TimeoutError: Text "Thank you" did not appear within 5 s').first())
+    .toBeVisible()
+  await expect.element(screen.getByText('element: Add to basket, ref: e41').first()).toBeVisible()
+  const call = screen.getByRole('button', { name: /browser_network_requests/ }).first()
+  await call.click()
+  await expect.element(screen.getByText(/^Total requests: 214\n1\. GET/)).toBeVisible()
+  await screen.getByRole('button', { name: 'Hide page content' }).click()
+  await expect.element(screen.getByText('Failed; hidden').first()).toBeVisible()
+  expect(document.querySelector('tbody')?.textContent).not.toContain('Total requests')
+})
+
+test('calls in a line: arguments without braces, a page as one part', () => {
+  expect(asked('{"url":"http://a/","n":1,"deep":{"a":[1]}}')).toBe('url: http://a/, n: 1, deep: {"a":[1]}')
+  expect(asked('{}')).toBe('')
+  expect(asked('{"a":"x\\u202e\\ny"}')).toBe('a: x y')
+  expect(asked('{"cut…')).toBe('{"cut…')
+  expect(answered('Page URL: http://a/\nPage Title: A\nSnapshot of 2 lines')).toBe('A, http://a/ · Snapshot of 2 lines')
+  expect(answered('Page URL: http://a/\nPage Title: ')).toBe('http://a/')
+  expect(answered('Page Title: forged\nx')).toBe('Page Title: forged · x')
 })
 
 test('absent data reads as not reported', async () => {

@@ -205,6 +205,8 @@ pub struct CallView {
     pub ms: Option<f64>,
     /// Whether its result was an error; none while it runs.
     pub failed: Option<bool>,
+    /// What it did, a few lines, secrets masked, clipped; none while it runs or where that is not shown.
+    pub result: Option<String>,
 }
 
 /// One session in a list.

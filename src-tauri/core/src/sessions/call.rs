@@ -9,6 +9,9 @@ use crate::{Result, events::Event, view::CallView};
 
 const TOOL_CHARS: usize = 100;
 const ARGUMENT_CHARS: usize = 300;
+/// Of one line of what a call did, and how many lines.
+const RESULT_CHARS: usize = 220;
+const RESULT_LINES: usize = 16;
 
 /// A running call. Dropping it ends the call, and the session's idle time begins to count.
 #[must_use = "the call ends when this is dropped"]
@@ -16,6 +19,7 @@ pub struct Call {
     number: u32,
     began: Duration,
     failed: bool,
+    result: Option<String>,
     /// Given back before the turn is, so that whoever comes next finds a place.
     place: Place,
     _turn: OwnedSemaphorePermit,
@@ -90,11 +94,19 @@ impl Call {
                 began_at: clock.wall(),
                 ms: None,
                 failed: None,
+                result: None,
             });
             number
         };
         place.session.inner().emit(Event::SessionChanged(entry.id.clone()));
-        Ok(Self { number, began, failed: true, place, _turn: turn })
+        Ok(Self { number, began, failed: true, result: None, place, _turn: turn })
+    }
+
+    /// Says what it did, for the list of calls: hostile text, cleaned and clipped here.
+    pub fn tell(&mut self, result: &str) {
+        let lines = result.lines().map(|line| clean_text(line, RESULT_CHARS)).filter(|line| !line.is_empty());
+        let lines: Vec<String> = lines.take(RESULT_LINES).collect();
+        self.result = (!lines.is_empty()).then(|| lines.join("\n"));
     }
 
     /// Ends the call; `failed` when its result is an error. A call that is only dropped has failed.
@@ -115,6 +127,7 @@ impl Drop for Call {
         if let Some(call) = session.entry().core().ring.iter_mut().rev().find(|call| call.number == self.number) {
             call.ms = Some(took.as_secs_f64() * 1_000.0);
             call.failed = Some(self.failed);
+            call.result = self.result.take();
         }
     }
 }

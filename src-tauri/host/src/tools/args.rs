@@ -129,13 +129,19 @@ pub(crate) fn without_secrets(args: &Value) -> Value {
     args
 }
 
+/// Whether a name is one of something that nobody else should read.
+pub(crate) fn names_a_secret(name: &str) -> bool {
+    let name = name.to_lowercase();
+    SECRET.iter().any(|word| name.contains(word))
+}
+
 fn mask(value: &mut Value) {
     match value {
         Value::Array(values) => values.iter_mut().for_each(mask),
         Value::Object(members) => {
             let secret = ["element", "target", "name", "key"].iter().any(|name| {
-                let text = members.get(*name).and_then(Value::as_str).unwrap_or_default().to_lowercase();
-                SECRET.iter().any(|word| text.contains(word))
+                let text = members.get(*name).and_then(Value::as_str).unwrap_or_default();
+                names_a_secret(text)
             });
             for (name, member) in members.iter_mut() {
                 if secret && matches!(name.as_str(), "text" | "value") {

@@ -28,12 +28,13 @@ use super::{
     record,
     response::{Answer, Response},
     setups::{Setup, Setups},
+    told,
     usage::Usage,
 };
 use crate::{
     browser::Browsers,
     files::{Files, Held, Roots, Source},
-    options::ClientOptions,
+    options::{Cap, ClientOptions},
 };
 
 /// What every call needs. One for the whole host, cheap to share.
@@ -263,7 +264,7 @@ impl ToolHost {
         let _used = self.usage.begin().await;
         let closing = session.closing().clone();
         let begin = session.begin_call(tool.spec.name, &shown);
-        let guard = match race(begin, &closing, &cancel, deadline).await {
+        let mut guard = match race(begin, &closing, &cancel, deadline).await {
             Ok(Ok(guard)) => guard,
             Ok(Err(error)) => return response.thrown(&error),
             Err(stop) => return response.thrown(&self.stopped(&stop, Some(&session))),
@@ -310,6 +311,8 @@ impl ToolHost {
         if setup.options.output.save_session {
             record::keep(self, &session, setup, tool.spec.name, &given, &answer).await;
         }
+        let told = told::of(&answer, tool.spec.cap == Some(Cap::Storage));
+        guard.tell(&setup.options.secrets.masked(told));
         guard.finish(answer.is_error);
         answer
     }

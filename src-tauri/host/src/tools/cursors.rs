@@ -93,7 +93,12 @@ async fn read(call: &mut ClientCall, args: Value) -> Result<(), ToolError> {
         Err(_) => None,
     };
     let page = call.host.cursors.read(&session, request).await;
-    if let Some(running) = running {
+    if let Some(mut running) = running {
+        match &page {
+            // Its text is the rest of an earlier call's.
+            Ok(page) => running.tell(&page.more.join("\n")),
+            Err(error) => running.tell(&error.message),
+        }
         running.finish(page.is_err());
     }
     call.response.paged(page?);

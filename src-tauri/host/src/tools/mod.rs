@@ -42,6 +42,7 @@ mod storage_state;
 mod tabs;
 #[cfg(test)]
 pub(crate) mod testing;
+mod told;
 pub(crate) mod usage;
 mod verify;
 mod viewing;

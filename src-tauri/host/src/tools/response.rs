@@ -9,7 +9,7 @@ use ebb_core::{
 };
 use serde_json::{Map, Value};
 
-use super::paging::Pager;
+use super::{paging::Pager, told::Told};
 use crate::options::{ClientOptions, ImageResponses, Secrets};
 
 /// No answer's text is longer than this on the wire, escapes included.
@@ -52,13 +52,17 @@ pub(crate) struct Answer {
     pub(crate) meta: Option<Value>,
     /// Whether they go into `structuredContent` as well.
     pub(crate) structured: bool,
+    /// What people see of it in the list of calls.
+    pub(crate) told: String,
 }
 
 impl Answer {
     /// The answer as its client wants it: secrets masked wherever they come from, numbers where it looks.
     pub(crate) fn adapted(mut self, options: &ClientOptions) -> Self {
-        if let Cow::Owned(masked) = options.secrets.masked(&self.text) {
-            self.text = masked;
+        for text in [&mut self.text, &mut self.told] {
+            if let Cow::Owned(masked) = options.secrets.masked(text) {
+                *text = masked;
+            }
         }
         self.structured = options.output.structured;
         self
@@ -315,8 +319,11 @@ impl Response {
             Block::new(nexts, None, next.join("\n")),
         ];
         cap(&mut blocks);
+        let mut told = Told::default();
+        blocks.iter().for_each(|block| told.section(block.title, &block.body));
+        let told = told.text(self.images.len());
         let text: Vec<String> = blocks.iter().filter(|block| !block.body.is_empty()).map(Block::to_text).collect();
-        Answer { text: text.join("\n"), images: self.images, is_error, meta: meta(self.meta), structured: false }
+        Answer { text: text.join("\n"), images: self.images, is_error, meta: meta(self.meta), structured: false, told }
     }
 }
 

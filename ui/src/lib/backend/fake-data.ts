@@ -98,6 +98,7 @@ export function call(
   args: string,
   ms: number | null,
   failed = false,
+  result: string | null = null,
 ): CallView {
   return {
     number,
@@ -106,23 +107,43 @@ export function call(
     began_at: before(now, (61 - number) * 7),
     ms,
     failed: ms === null ? null : failed,
+    result: ms === null ? null : result,
   }
 }
 
-const CALLS: [string, string, number, boolean][] = [
-  ['browser_snapshot', '{}', 61, false],
-  ['browser_click', '{"element":"Add to basket","ref":"e41"}', 38, false],
-  ['browser_type', '{"element":"Card number","ref":"e57","text":"•••"}', 112, false],
-  ['browser_network_requests', '{"filter":"/api/"}', 9, false],
-  ['browser_wait_for', '{"text":"Thank you","time":5}', 5003, true],
-  ['browser_console_messages', '{"level":"error"}', 4, false],
-  ['browser_navigate', '{"url":"https://shop.example/cart"}', 482, false],
+const CART = 'Page URL: https://shop.example/cart\nPage Title: Checkout — Example Shop'
+const CALLS: [string, string, number, boolean, string][] = [
+  ['browser_snapshot', '{}', 61, false, `${CART}\nSnapshot of 84 lines`],
+  ['browser_click', '{"element":"Add to basket","ref":"e41"}', 38, false, `${CART}\nSnapshot of 3 lines`],
+  ['browser_type', '{"element":"Card number","ref":"e57","text":"•••"}', 112, false, `${CART}\nSnapshot of 2 lines`],
+  [
+    'browser_network_requests',
+    '{"filter":"/api/"}',
+    9,
+    false,
+    'Total requests: 214\n1. GET https://shop.example/api/cart [200]\n2. POST https://shop.example/api/cart/items [201]',
+  ],
+  [
+    'browser_wait_for',
+    '{"text":"Thank you","time":5}',
+    5003,
+    true,
+    'TimeoutError: Text "Thank you" did not appear within 5 s',
+  ],
+  [
+    'browser_console_messages',
+    '{"level":"error"}',
+    4,
+    false,
+    'Total messages: 48 (3 errors, 5 warnings)\n[error] Failed to load resource: 404 @ https://shop.example/logo.svg:0',
+  ],
+  ['browser_navigate', '{"url":"https://shop.example/cart"}', 482, false, `${CART}\nSnapshot of 84 lines`],
 ]
 
 export function calls(now: number, of: SessionView): CallView[] {
   const past = Array.from({ length: Math.min(of.calls, 60) }, (_, index) => {
-    const [tool, args, ms, failed] = CALLS[index % CALLS.length] ?? ['browser_snapshot', '{}', 10, false]
-    return call(now, of.calls - index - (of.running ? 1 : 0), tool, args, ms, failed)
+    const [tool, args, ms, failed, result] = CALLS[index % CALLS.length] ?? ['browser_snapshot', '{}', 10, false, '']
+    return call(now, of.calls - index - (of.running ? 1 : 0), tool, args, ms, failed, result)
   })
   return of.running ? [of.running, ...past] : past
 }

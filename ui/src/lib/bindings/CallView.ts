@@ -27,4 +27,8 @@ ms: number | null,
 /**
  * Whether its result was an error; none while it runs.
  */
-failed: boolean | null, };
+failed: boolean | null, 
+/**
+ * What it did, a few lines, secrets masked, clipped; none while it runs or where that is not shown.
+ */
+result: string | null, };

@@ -92,7 +92,13 @@ async fn the_list_of_calls_is_clean_clipped_and_bounded() {
     assert_eq!((view.state, running.number, running.ms, running.failed), (SessionState::Working, 1, None, None));
     assert_eq!((running.tool.as_str(), running.arguments.chars().count()), ("browser_type", 300));
     call.finish(false);
-    drop(session.begin_call("browser_close", "{}").await.unwrap());
+    let mut told = session.begin_call("browser_close", "{}").await.unwrap();
+    told.tell(&format!("one\u{202e}\r\n\n\u{1b}[2Jtwo {}\n{}", "y".repeat(500), "z\n".repeat(90)));
+    drop(told);
+    let closed = sea.manager.detail(session.id()).unwrap().calls.swap_remove(0);
+    let result = closed.result.unwrap();
+    assert!(result.starts_with("one\n[2Jtwo yyy") && closed.failed == Some(true), "{result}");
+    assert_eq!((result.lines().count(), result.lines().map(str::len).max()), (16, Some(222)));
     for _ in 0..120 {
         session.begin_call("browser_snapshot", "{}").await.unwrap().finish(false);
     }
