@@ -24,7 +24,7 @@ export default defineConfig({
   server: { port: 5173, strictPort: true },
   test: {
     include: ['tests/**/*.test.ts'],
-    testTimeout: 15_000,
+    testTimeout: 45_000,
     browser: {
       enabled: true,
       headless: true,

@@ -320,7 +320,9 @@ impl Response {
         ];
         cap(&mut blocks);
         let mut told = Told::default();
-        blocks.iter().for_each(|block| told.section(block.title, &block.body));
+        for block in &blocks {
+            told.section(block.title, &block.body);
+        }
         let told = told.text(self.images.len());
         let text: Vec<String> = blocks.iter().filter(|block| !block.body.is_empty()).map(Block::to_text).collect();
         Answer { text: text.join("\n"), images: self.images, is_error, meta: meta(self.meta), structured: false, told }

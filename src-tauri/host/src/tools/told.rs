@@ -71,7 +71,7 @@ fn is_quiet(name: &str) -> bool {
 }
 
 /// The answer as it stands in the list of calls. Where a tool reads what logs somebody in, that it did must do.
-pub(super) fn of<'a>(answer: &'a Answer, secretive: bool) -> &'a str {
+pub(super) fn of(answer: &Answer, secretive: bool) -> &str {
     if secretive && !answer.is_error { "" } else { &answer.told }
 }
 

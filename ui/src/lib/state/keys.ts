@@ -30,7 +30,7 @@ export const OTHERS: readonly { keys: string[]; text: string }[] = [
   { keys: ['↑', '↓'], text: 'Move in a table' },
   { keys: ['Enter'], text: 'Open the row' },
   { keys: ['Space'], text: 'Select the session of the row' },
-  { keys: ['Delete'], text: 'End or close the row; asks where something is lost' },
+  { keys: ['Delete'], text: 'End the session or close the cursor' },
   { keys: ['Esc'], text: 'Back, or close' },
 ]
 

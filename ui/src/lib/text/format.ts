@@ -2,10 +2,16 @@
 
 const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 })
 const one = new Intl.NumberFormat('en', { maximumFractionDigits: 1 })
+const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 })
 const UNITS = ['B', 'KB', 'MB', 'GB', 'TB'] as const
 
 export function count(value: number): string {
   return whole.format(value)
+}
+
+/** `412`, `9.8K`: where there is no room. */
+export function short(value: number): string {
+  return compact.format(value)
 }
 
 /** `1 tab`, `12 cursors`. */
