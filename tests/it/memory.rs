@@ -16,6 +16,12 @@ const MIB: u64 = 1024 * 1024;
 /// How long until the figures are those of the moment: nobody looks, so they may be half a minute old.
 const SAMPLED: Duration = Duration::from_secs(40);
 
+/// How long until the processes are calm for once.
+const CALM: Duration = Duration::from_secs(100);
+
+/// Whoever asks gets figures that are not older than this.
+const RECENT: Duration = Duration::from_secs(6);
+
 /// A page that holds `mib` MiB of data.
 fn heavy(mib: u64) -> String {
     format!(
@@ -34,6 +40,29 @@ const LARGE_DOM: &str = "<!doctype html><title>large</title><div id=d></div><scr
 /// The proportional share of every Chromium process.
 fn weights(scene: &Scene) -> BTreeMap<u32, u64> {
     scene.host.chromium().iter().filter_map(|process| Some((process.pid, procs::pss(process.pid)?))).collect()
+}
+
+/// The weights, and since when they have been about the same.
+#[derive(Default)]
+struct Steady {
+    weights: BTreeMap<u32, u64>,
+    since: Option<Instant>,
+}
+
+impl Steady {
+    /// Looks again; says since when nothing moved by more than its twenty-fifth. Pages free memory when they like,
+    /// other browsers on the machine share the program's text with these, and a figure may be some seconds old: they
+    /// can be compared only after a time in which both could not differ.
+    fn look(&mut self, scene: &Scene) -> Duration {
+        let now = weights(scene);
+        let same = |(pid, before): (&u32, &u64)| now.get(pid).is_some_and(|now| now.abs_diff(*before) * 25 <= *before);
+        let steady = self.weights.len() == now.len() && self.weights.iter().all(same);
+        if let Some(since) = self.since.filter(|_| steady) {
+            return since.elapsed();
+        }
+        *self = Self { weights: now, since: Some(Instant::now()) };
+        Duration::ZERO
+    }
 }
 
 fn near(what: &str, told: u64, real: u64) -> Result<(), String> {
@@ -82,8 +111,9 @@ fn figures_are_those_of_the_processes() {
         }
         agents.push(agent);
     }
-    let (weights, snapshot) = wait_for("the figures are those of the processes", SAMPLED, || {
-        let (weights, snapshot) = (weights(&scene), scene.control.snapshot());
+    let mut steady = Steady::default();
+    let snapshot = wait_for("the figures are those of the processes", CALM, || {
+        let (calm, snapshot) = (steady.look(&scene), scene.control.snapshot());
         let measured = snapshot.sessions.iter().all(|session| session.held.renderers.is_some());
         let popup = snapshot.sessions.iter().any(|session| session.client.name == "popup" && session.tabs.len() == 2);
         if !measured || !popup {
@@ -91,8 +121,8 @@ fn figures_are_those_of_the_processes() {
         }
         let renderers: u64 = snapshot.sessions.iter().filter_map(|session| session.held.renderers).sum();
         let told = renderers + snapshot.host.shared_browser.unwrap_or_default();
-        near("Chromium", told, weights.values().sum())?;
-        Ok((weights, snapshot))
+        near("Chromium", told, steady.weights.values().sum())?;
+        if calm > RECENT { Ok(snapshot) } else { Err(format!("the processes still change, calm for {calm:?}")) }
     });
     for session in &snapshot.sessions {
         let held = &session.held;
@@ -115,7 +145,7 @@ fn figures_are_those_of_the_processes() {
         let told = session.held.renderers.unwrap();
         let compare = || {
             let gone = before.iter().filter(|process| !process.runs());
-            let real: u64 = gone.filter_map(|process| weights.get(&process.pid)).sum();
+            let real: u64 = gone.filter_map(|process| steady.weights.get(&process.pid)).sum();
             near(name, told, real).map(|()| real)
         };
         let real = wait_for("what it held goes with it", Duration::from_secs(10), compare);

@@ -21,7 +21,8 @@ pub struct OpenSession {
     pub opened_at: OffsetDateTime,
 }
 
-/// The history. Implementations queue and write later.
+/// The history. Implementations queue and write later: they are called under the lock of the sessions, so they
+/// neither wait nor ask the manager anything.
 pub trait HistoryPort: Send + Sync {
     /// A session was opened.
     fn opened(&self, session: OpenSession);

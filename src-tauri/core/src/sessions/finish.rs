@@ -47,8 +47,17 @@ impl Inner {
                     reports.pop_front();
                 }
                 reports.push_back(Arc::clone(&report));
+                drop(reports);
                 let now = self.ports.clock.now();
                 self.leftovers.lock().extend(report.leftovers.iter().map(|left| Left::new(left.clone(), now)));
+                // Queued before anybody can see the report, or that the session is gone: who asks the history
+                // then finds it, and a host that stops on the last one loses none.
+                guard(|| {
+                    self.ports.history.closed(&report);
+                    for leftover in &report.leftovers {
+                        self.ports.history.leftover(leftover);
+                    }
+                });
                 report
             })
         };
@@ -61,13 +70,6 @@ impl Inner {
             ms = report.ms,
             "removed session"
         );
-        // Queued before anybody can see the report: a host that stops on the last one loses none.
-        guard(|| {
-            self.ports.history.closed(&report);
-            for leftover in &report.leftovers {
-                self.ports.history.leftover(leftover);
-            }
-        });
         entry.report.send_replace(Some(Arc::clone(&report)));
         self.emit(Event::StepBegan(entry.id.clone(), Step::State));
         if let Some(state) = report.steps.last() {

@@ -1,8 +1,8 @@
 //! Weighing processes: what each of them holds, as the system measures it.
 //!
 //! An exact figure walks all page tables of a process, about 5 ms for a renderer; its resident size is
-//! a counter. So a process is weighed exactly the first time and when its size has moved, and again
-//! after a while: what it shares with others depends on how many others there are.
+//! a counter. So a process is weighed exactly the first time, when its size has moved, when the number of
+//! processes has (what it shares with others is divided by them), and again after a while.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -21,11 +21,16 @@ const FRESH: Duration = Duration::from_secs(10);
 /// A resident size that moved by less than its hundredth stays what it was.
 const HUNDREDTHS: u64 = 100;
 
+/// A number of processes that moved by less than its fifth stays what it was.
+const FIFTHS: usize = 5;
+
 /// A process when it was last weighed exactly.
 #[derive(Debug, Clone, Copy)]
 struct Weighed {
     bytes: u64,
     resident: u64,
+    /// How many processes there were.
+    among: usize,
     at: Instant,
 }
 
@@ -40,24 +45,26 @@ impl Scale {
     pub(super) async fn weigh(self: &Arc<Self>, keys: HashSet<ProcessKey>) -> HashMap<ProcessKey, u64> {
         let this = Arc::clone(self);
         let work = move || {
-            let weighed = |key| Some((key, this.one(key)?));
+            let among = keys.len().max(this.known.lock().len());
+            let weighed = |key| Some((key, this.one(key, among)?));
             keys.into_iter().filter_map(weighed).collect()
         };
         // A task that did not run has measured nothing, and that is what the caller gets.
         tokio::task::spawn_blocking(work).await.unwrap_or_default()
     }
 
-    /// What a process holds: exact, or the last exact figure where its size has not moved.
-    fn one(&self, key: ProcessKey) -> Option<u64> {
+    /// What a process among so many holds: exact, or the last exact figure where neither number has moved.
+    fn one(&self, key: ProcessKey, among: usize) -> Option<u64> {
         let resident = alive(key)?;
         let known = self.known.lock().get(&key).copied();
         if let Some(known) = known.filter(|known| known.at.elapsed() < FRESH)
             && resident.abs_diff(known.resident) <= known.resident / HUNDREDTHS
+            && among.abs_diff(known.among) <= known.among / FIFTHS
         {
             return Some(known.bytes);
         }
         let bytes = exact(key.pid)?;
-        self.known.lock().insert(key, Weighed { bytes, resident, at: Instant::now() });
+        self.known.lock().insert(key, Weighed { bytes, resident, among, at: Instant::now() });
         Some(bytes)
     }
 
