@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use ebb_core::cleanup::AskedBy;
 use serde_json::{Value, json};
-use support::{Agent, AgentOptions, Calls, HostArgs, Lost, Scene, Via, http, ms, wait_for, within};
+use support::{Agent, AgentOptions, Calls, HostArgs, Lost, Scene, Via, hello_messages, http, ms, wait_for, within};
 
-use crate::web::{Legacy, ended, modern, modern_call};
+use crate::web::{Legacy, bearer, ended, modern, modern_call};
 
 fn scene() -> Scene {
     Scene::with(HostArgs { http: true, ..HostArgs::default() })
@@ -180,6 +180,13 @@ fn f51_clients_of_one_process_over_http() {
     assert_eq!(refused.0, 503);
     assert!(refused.1.contains("Too many connections of one process (64)"), "{}", refused.1);
     assert!(refused.1.contains("close a connection"), "{}", refused.1);
+    let answer = http::request(
+        scene.host.http(),
+        "POST",
+        &[("Authorization", &bearer(&scene.host))],
+        Some(&hello_messages("one more")[0]),
+    );
+    assert!(answer.unwrap().header("retry-after").is_some(), "when to come again");
     assert_eq!(modern(&scene.host, "tools/list", &json!({})).0, 200);
     assert_eq!(clients.pop().unwrap().ask("DELETE", None).status, 204);
     clients.push(Legacy::begin(&scene.host, "next"));

@@ -195,25 +195,27 @@ fn f19_slow_reader_http() {
     assert!(page > 50_000, "a page has {page} bytes");
     let each = (200 << 20) / page / 100 + 1;
     for era in ["legacy", "modern"] {
-        let bytes = if era == "legacy" {
-            legacy.bytes(&call_message(9, "cursor_read", &pages(&cursor)))
+        // Each connection asks with an id of its own: of two with the same one only one is answered.
+        let bytes: Box<dyn Fn(u64) -> Vec<u8>> = if era == "legacy" {
+            let (legacy, cursor) = (&legacy, cursor.clone());
+            Box::new(move |n| legacy.bytes(&call_message(100 + n, "cursor_read", &pages(&cursor))))
         } else {
             let opened = modern_call(&scene.host, "browser_navigate", &json!({"url": "about:blank"}));
             assert!(!opened.is_error, "{}", opened.text);
             let cursor =
                 modern_call(&scene.host, "browser_evaluate", &json!({"function": function})).cursor().to_owned();
             let call = json!({"name": "cursor_read", "arguments": pages(&cursor)});
-            modern_bytes(&scene.host, &modern_message(9, "tools/call", &call, "slow modern"))
+            let bytes = modern_bytes(&scene.host, &modern_message(9, "tools/call", &call, "slow modern"));
+            Box::new(move |_| bytes.clone())
         };
         let _events = (era == "legacy").then(|| legacy.listen());
         let before = procs::resident(scene.host.pid());
         let address: SocketAddr = scene.host.http();
-        let requests = bytes.repeat(each);
         let mut open: Vec<TcpStream> = Vec::new();
         while_nobody_reads(&mut scene, &format!("f19 {era}"), before, || {
-            open.extend((0..100).map(|_| {
+            open.extend((0..100).map(|n| {
                 let mut stream = TcpStream::connect(address).unwrap();
-                stream.write_all(&requests).unwrap();
+                stream.write_all(&bytes(n).repeat(each)).unwrap();
                 stream
             }));
         });

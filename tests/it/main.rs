@@ -66,8 +66,12 @@ mod hostile_pages;
 mod hosts;
 /// Clients over HTTP, in both eras of the protocol: how they go, how long they stay, what they are told.
 mod http;
+/// Capabilities that an address asks for.
+mod http_caps;
 /// What is refused at the HTTP port.
 mod http_door;
+/// Limits over HTTP: what is refused, in which words, with which way out.
+mod http_limits;
 /// Who owns what over HTTP: processes that share an id, handles, limits.
 mod http_owners;
 /// An `Mcp-Session-Id` lives through restarts of the host, and its client is told what it lost.

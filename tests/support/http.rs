@@ -124,7 +124,21 @@ pub fn request(
     headers: &[(&str, &str)],
     body: Option<&Value>,
 ) -> std::io::Result<HttpAnswer> {
-    raw(address, message(&address.to_string(), method, headers, body).as_bytes())
+    request_at(address, method, "/mcp", headers, body)
+}
+
+/// The same at another place than `/mcp`.
+///
+/// # Errors
+/// Those of [`raw`].
+pub fn request_at(
+    address: SocketAddr,
+    method: &str,
+    target: &str,
+    headers: &[(&str, &str)],
+    body: Option<&Value>,
+) -> std::io::Result<HttpAnswer> {
+    raw(address, message(&address.to_string(), &format!("{method} {target}"), headers, body).as_bytes())
 }
 
 /// The same to the local socket.
@@ -139,15 +153,15 @@ pub fn over_socket(
 ) -> std::io::Result<HttpAnswer> {
     let mut stream = UnixStream::connect(socket)?;
     stream.set_read_timeout(Some(SILENCE))?;
-    drop(stream.write_all(message("localhost", method, headers, body).as_bytes()));
+    drop(stream.write_all(message("localhost", &format!("{method} /mcp"), headers, body).as_bytes()));
     answer(Box::new(stream))
 }
 
-fn message(host: &str, method: &str, headers: &[(&str, &str)], body: Option<&Value>) -> String {
+fn message(host: &str, line: &str, headers: &[(&str, &str)], body: Option<&Value>) -> String {
     let body = body.map(Value::to_string).unwrap_or_default();
     let given = headers.iter().find(|(name, _)| *name == "Host");
     let host = given.map_or(host, |(_, given)| given);
-    let mut head = format!("{method} /mcp HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n");
+    let mut head = format!("{line} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n");
     head += "Accept: application/json, text/event-stream\r\n";
     if !body.is_empty() {
         write!(head, "Content-Type: application/json\r\nContent-Length: {}\r\n", body.len()).unwrap();

@@ -145,6 +145,8 @@ impl Standalone {
             stop: self.tools.stopping.clone(),
             home: Environment::current().home().ok(),
             transport: None,
+            asked: None,
+            ping: None,
         };
         self.tasks.spawn(Box::pin(connection::serve(ours, Some(std::process::id()), shared)));
         let (over, ended) = oneshot::channel();
@@ -169,6 +171,7 @@ impl Standalone {
             http.addresses = addresses(host, port).await?;
         }
         http.token_file.clone_from(&options.token_file);
+        http.ping = options.ping;
         if !options.allowed_hosts.is_empty() {
             let any = options.allowed_hosts.iter().any(|name| name == "*");
             http.allowed_hosts =

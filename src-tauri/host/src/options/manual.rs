@@ -58,7 +58,10 @@ pub fn markdown() -> String {
         let _ = writeln!(text, "| {flag} | {key} | {scope} | {} | {} |", cell(row.about), cell(row.default));
     }
     text.push_str(
-        "\nVariables with another name: `EBB_SECRETS_FILE`, `EBB_CDP_HEADERS`. Booleans are `true`, `1`, `false`, `0`.\n",
+        "\nVariables with another name: `EBB_SECRETS_FILE`, `EBB_CDP_HEADERS`. Booleans are `true`, `1`, `false`, `0`.\n\
+         \nOver HTTP (`--port`), an address may ask for further capabilities: `/mcp?caps=vision,pdf`. Clients are not \
+         asked whether they are there; `PING_TIMEOUT_MS` above 0 has those with an open event stream asked every 3 s, \
+         and one that takes longer to answer loses its session.\n",
     );
     text
 }

@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     ffi::OsString,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use ebb_core::{Code, Error, Result, sessions::clean_text};
@@ -14,6 +15,9 @@ use super::{
     kind::Kind,
     table::{IGNORED, REFUSED, Row, Scope, rows},
 };
+
+/// How long a client over HTTP may take to answer that it is there, in milliseconds; 0 or nothing: it is not asked.
+const PING: &str = "PING_TIMEOUT_MS";
 
 /// What was said where.
 #[derive(Debug, Default, PartialEq)]
@@ -66,6 +70,14 @@ pub fn parse(arguments: &[String], variable: impl Fn(&str) -> Option<OsString>) 
     for (at, value) in &flags.given {
         let Some(row) = rows.get(*at) else { continue };
         says(row, value, &format!("--{}", row.flag), &mut parsed.options).map_err(wrong)?;
+    }
+    if let Some(said) = set_variable(&variable, PING) {
+        let said = said.to_string_lossy();
+        match said.trim().parse::<u64>() {
+            Ok(0) => {}
+            Ok(milliseconds) => parsed.options.ping = Some(Duration::from_millis(milliseconds)),
+            Err(_) => return Err(wrong(format!("{PING}: \"{}\" is no number of milliseconds", clean_text(&said, 60)))),
+        }
     }
     if parsed.options.client.device.is_some() && parsed.options.browser.cdp_endpoint.is_some() {
         return Err(wrong("--device cannot be used with --cdp-endpoint: that browser keeps its settings".to_owned()));

@@ -24,6 +24,14 @@ fn file(text: &str) -> tempfile::NamedTempFile {
 }
 
 #[test]
+fn a_heartbeat_is_asked_for_in_the_environment() {
+    let ping = |value: &'static str| with(&[], &[("PING_TIMEOUT_MS", value)]).map(|parsed| parsed.options.ping);
+    assert_eq!(ping("5000").unwrap(), Some(std::time::Duration::from_secs(5)));
+    assert_eq!((ping("0").unwrap(), with(&[], &[]).unwrap().options.ping), (None, None));
+    assert!(ping("soon").unwrap_err().message.contains("PING_TIMEOUT_MS"));
+}
+
+#[test]
 fn flags_with_and_without_an_equals_sign_and_the_last_wins() {
     let got = options(&["--viewport-size", "800x600", "--viewport-size=1x2", "--isolated", "--timeout-action", "70"]);
     assert_eq!(got.client.context.viewport, Some(Viewport { width: 1, height: 2 }));

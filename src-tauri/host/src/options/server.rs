@@ -22,6 +22,9 @@ pub struct ServerOptions {
     /// A browser that nobody used for this long is closed; zero: never. None: an hour where it is headless and
     /// ours, else never.
     pub idle: Option<Duration>,
+    /// Over HTTP, clients with an open event stream are asked whether they are there, and one that takes longer
+    /// than this to answer loses its session. None: they are not asked.
+    pub ping: Option<Duration>,
 }
 
 /// Which browser a server of one's own uses.

@@ -117,6 +117,8 @@ pub(crate) struct ClientCall {
     pub(crate) host: Arc<ToolHost>,
     /// Who calls.
     pub(crate) client: ClientId,
+    /// What it has.
+    pub(crate) setup: Arc<Setup>,
     /// What it answers.
     pub(crate) response: Response,
 }
@@ -125,7 +127,7 @@ impl ClientCall {
     /// The files of the client as a session of its own would have them. Whoever asks ends them.
     pub(crate) fn held(&self) -> Arc<Held> {
         let held = Held::new(self.host.browsers.run_dirs());
-        held.know(Source::of(&self.host, &self.client, &self.host.setups.of(&self.client)));
+        held.know(Source::of(&self.host, &self.client, &self.setup));
         held
     }
 }
@@ -138,6 +140,16 @@ pub(crate) enum Unnamed<'a> {
     Told(&'a (dyn Fn(&SessionId) -> bool + Sync)),
     /// A new one, told in the result: nobody knows who asks.
     Fresh,
+}
+
+/// How a client calls.
+pub(crate) struct Manner<'a> {
+    /// What it has.
+    pub(crate) setup: Arc<Setup>,
+    /// What it gets where it names no session.
+    pub(crate) unnamed: Unnamed<'a>,
+    /// What it is told besides, in `Next`.
+    pub(crate) note: Option<String>,
 }
 
 /// Sessions that a client nobody knows can be given without asking.
@@ -186,35 +198,32 @@ impl ToolHost {
         arguments: Map<String, Value>,
         cancel: CancellationToken,
     ) -> Answer {
-        self.call_unnamed(client, name, arguments, cancel, &Unnamed::Default, None).await
+        let manner = Manner { setup: self.setups.of(client), unnamed: Unnamed::Default, note: None };
+        self.call_in(client, name, arguments, cancel, &manner).await
     }
 
-    /// The same for clients that may have to be told their session. `note` goes into `Next`.
-    pub(crate) async fn call_unnamed(
+    /// The same in the client's own manner.
+    pub(crate) async fn call_in(
         self: &Arc<Self>,
         client: &ClientId,
         name: &str,
         arguments: Map<String, Value>,
         cancel: CancellationToken,
-        unnamed: &Unnamed<'_>,
-        note: Option<&str>,
+        manner: &Manner<'_>,
     ) -> Answer {
-        let setup = self.setups.of(client);
-        let answer = self.answer(client, &setup, name, arguments, cancel, unnamed, note);
-        Box::pin(answer).await.adapted(&setup.options)
+        let answer = self.answer(client, name, arguments, cancel, manner);
+        Box::pin(answer).await.adapted(&manner.setup.options)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one call's parts, used once")]
     async fn answer(
         self: &Arc<Self>,
         client: &ClientId,
-        setup: &Arc<Setup>,
         name: &str,
         arguments: Map<String, Value>,
         cancel: CancellationToken,
-        unnamed: &Unnamed<'_>,
-        note: Option<&str>,
+        manner: &Manner<'_>,
     ) -> Answer {
+        let Manner { setup, unnamed, note } = manner;
         let deadline = Instant::now() + setup.options.timeouts.call.unwrap_or(self.settings.calls.call);
         let Some(tool) = setup.catalog.find(name) else { return unknown_tool(&setup.catalog, name) };
         let mut response = Response::default();
@@ -236,7 +245,11 @@ impl ToolHost {
             Run::Session(run) => {
                 self.in_session(client, setup, tool, run, checked.args, response, cancel, deadline, unnamed).await
             }
-            Run::Client(run) => self.for_client(client, run, checked.args, response, cancel, deadline).await,
+            Run::Client(run) => {
+                let call =
+                    ClientCall { host: self.clone(), client: client.clone(), setup: Arc::clone(setup), response };
+                self.for_client(call, run, checked.args, cancel, deadline).await
+            }
         }
     }
 
@@ -319,14 +332,12 @@ impl ToolHost {
 
     async fn for_client(
         self: &Arc<Self>,
-        client: &ClientId,
+        mut call: ClientCall,
         run: ClientFn,
         args: Value,
-        response: Response,
         cancel: CancellationToken,
         deadline: Instant,
     ) -> Answer {
-        let mut call = ClientCall { host: self.clone(), client: client.clone(), response };
         let never = CancellationToken::new();
         let outcome = race(caught(run(&mut call, args)), &never, &cancel, deadline).await;
         match outcome {

@@ -32,7 +32,11 @@ impl McpServer {
         let home = Environment::current().home().ok();
         let stop = host.stopping.clone();
         let closed = stop.child_token();
-        let server = Self { shared: Shared { host, stop, home, transport: None }, tasks: TaskTracker::new(), closed };
+        let server = Self {
+            shared: Shared { host, stop, home, transport: None, asked: None, ping: None },
+            tasks: TaskTracker::new(),
+            closed,
+        };
         let (shared, tasks, closed) = (server.shared.clone(), server.tasks.clone(), server.closed.clone());
         let places = Arc::new(Semaphore::new(shared.host.settings.sessions.max_clients + NEWCOMERS));
         server.tasks.spawn(async move {

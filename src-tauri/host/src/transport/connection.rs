@@ -25,7 +25,10 @@ use super::{
     watch::ProcessWatch,
     wire::Wire,
 };
-use crate::{options::ClientOptions, tools::call::ToolHost};
+use crate::{
+    options::ClientOptions,
+    tools::{call::ToolHost, setups::Setup},
+};
 
 /// How long a client that is gone may take to leave the library's service.
 const LEAVE: Duration = Duration::from_secs(3);
@@ -49,6 +52,10 @@ pub(crate) struct Shared {
     pub(crate) home: Option<PathBuf>,
     /// What these connections are called, where it is not what the peer's program tells.
     pub(crate) transport: Option<Transport>,
+    /// What the client asked for before its first message.
+    pub(crate) asked: Option<Arc<Setup>>,
+    /// How long a client may take to answer that it is there, where it is asked.
+    pub(crate) ping: Option<Duration>,
 }
 
 /// Serves one connection until it is over. `pid` is the peer's, where the system tells.
@@ -104,7 +111,10 @@ pub(crate) async fn serve(stream: UnixStream, pid: Option<u32>, shared: Shared) 
     }
     let flags = hello.as_ref().map(|hello| hello.flags.as_slice()).unwrap_or_default();
     let wants_window = flags.iter().any(|flag| flag == "--headed");
-    let _given = (!flags.is_empty()).then(|| shared.host.setups.give(&client, ClientOptions::of_flags(flags)));
+    let _given = match &shared.asked {
+        Some(setup) => Some(shared.host.setups.give_it(&client, Arc::clone(setup))),
+        None => (!flags.is_empty()).then(|| shared.host.setups.give(&client, ClientOptions::of_flags(flags))),
+    };
     let _window = wants_window.then(|| shared.host.browsers.prefer_window(&client));
     tracing::debug!(%client, ?pid, "client connected");
     let presence = Presence {
@@ -115,7 +125,7 @@ pub(crate) async fn serve(stream: UnixStream, pid: Option<u32>, shared: Shared) 
         input,
     };
     let over = CancellationToken::new();
-    let agent = Agent::new(shared.host.clone(), client.clone());
+    let agent = Agent::new(shared.host.clone(), client.clone()).pinging(shared.ping);
     let service = Box::pin(service(agent, wire, over.clone()));
     presence.attend(service, &shared.stop, &over, &cut).await;
     tracing::debug!(%client, "connection over");
@@ -274,5 +284,5 @@ impl Presence {
 }
 
 #[cfg(test)]
-#[path = "connection_tests.rs"]
+#[path = "connection_tests/mod.rs"]
 mod tests;

@@ -3,15 +3,20 @@
 //! A stateless client (revision 2026-07-28) over a stream is still the stream's client: its requests
 //! belong to whoever is at the other end.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
+use axum::http::request::Parts;
 use ebb_core::{
     Code, Error,
     cursors::ReadRequest,
     ids::{ClientId, CursorId, SessionId},
+    sessions::Signal,
 };
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
@@ -23,18 +28,21 @@ use rmcp::{
         ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, Resource,
         ResourceContents, ServerCapabilities, ServerConfig, ServerRequest, SubscriptionFilter, Tool, ToolAnnotations,
     },
-    service::{PeerRequestOptions, RequestContext, SubscriptionContext},
+    service::{NotificationContext, PeerRequestOptions, RequestContext, SubscriptionContext},
 };
+use tokio::sync::watch;
 
 use super::{
+    heartbeat,
     http::{Asked, HttpClients},
     progress::Signs,
 };
 use crate::files::PATIENCE;
 use crate::tools::{
-    call::{ToolHost, Unnamed},
+    call::{Manner, ToolHost, Unnamed},
     catalog::{self, Catalog},
     response::{Answer, Response},
+    setups::Setup,
 };
 
 /// What a model reads before anything else.
@@ -51,6 +59,8 @@ pub(super) struct Agent {
     host: Arc<ToolHost>,
     who: Who,
     introduced: AtomicBool,
+    ping: Option<Duration>,
+    pinged: AtomicBool,
 }
 
 /// Whose the requests are.
@@ -64,12 +74,23 @@ enum Who {
 impl Agent {
     /// The handler of `client`'s requests.
     pub(super) const fn new(host: Arc<ToolHost>, client: ClientId) -> Self {
-        Self { host, who: Who::Stream(client), introduced: AtomicBool::new(false) }
+        Self::of(host, Who::Stream(client))
     }
 
     /// The handler of requests over HTTP; the library makes one for each session or request.
     pub(super) const fn over_http(host: Arc<ToolHost>, clients: Arc<HttpClients>) -> Self {
-        Self { host, who: Who::Http(clients), introduced: AtomicBool::new(false) }
+        Self::of(host, Who::Http(clients))
+    }
+
+    const fn of(host: Arc<ToolHost>, who: Who) -> Self {
+        Self { host, who, introduced: AtomicBool::new(false), ping: None, pinged: AtomicBool::new(false) }
+    }
+
+    /// The same where clients with an open event stream are asked whether they are there.
+    #[must_use]
+    pub(super) const fn pinging(mut self, ping: Option<Duration>) -> Self {
+        self.ping = ping;
+        self
     }
 
     /// Whose request this is.
@@ -85,6 +106,18 @@ impl Agent {
         match &self.who {
             Who::Stream(client) => Some(client.clone()),
             Who::Http(clients) => clients.known(context.extensions.get()),
+        }
+    }
+
+    /// What the client has: as it was started with, or as the address of its request asks for. Nothing else
+    /// changes it.
+    fn setup(&self, context: &RequestContext<RoleServer>) -> Arc<Setup> {
+        match &self.who {
+            Who::Stream(client) => self.host.setups.of(client),
+            Who::Http(_) => {
+                let asked = context.extensions.get::<Parts>().and_then(|parts| parts.extensions.get::<Arc<Setup>>());
+                Arc::clone(asked.unwrap_or_else(|| self.host.setups.usual()))
+            }
         }
     }
 
@@ -137,6 +170,7 @@ impl Agent {
         let Who::Http(clients) = &self.who else {
             return self.host.call(client, &request.name, arguments, context.ct).await;
         };
+        let setup = self.setup(&context);
         let asked = clients.asked(context.extensions.get());
         // Told with the result of the call, which has a fresh session: over HTTP an end that nobody meant is no error.
         let note = self
@@ -150,8 +184,8 @@ impl Agent {
             Asked::Stateless(_) => Unnamed::Told(&is_news),
             Asked::Nobody => Unnamed::Fresh,
         };
-        let call = self.host.call_unnamed(client, &request.name, arguments, context.ct, &unnamed, note.as_deref());
-        let answer = call.await;
+        let manner = Manner { setup, unnamed, note };
+        let answer = self.host.call_in(client, &request.name, arguments, context.ct, &manner).await;
         clients.heard(context.extensions.get(), client);
         answer
     }
@@ -239,6 +273,29 @@ impl ServerHandler for Agent {
         Ok(info)
     }
 
+    /// The client is ready. Where somebody wants that, it is asked from now on whether it is there.
+    async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
+        let Some(ping) = self.ping.filter(|_| !self.pinged.swap(true, Ordering::Relaxed)) else { return };
+        let parts = context.extensions.get::<Parts>();
+        let (client, stream) = match &self.who {
+            // It is a stream itself.
+            Who::Stream(client) => (Some(client.clone()), Some(watch::channel(true).1)),
+            Who::Http(clients) => (clients.known(parts), clients.streaming(parts)),
+        };
+        let (Some(client), Some(stream)) = (client, stream) else { return };
+        tokio::select! {
+            () = self.host.manager.client_gone(&client) => {}
+            () = self.host.stopping.cancelled() => {}
+            () = heartbeat::until_unanswered(&context.peer, ping, stream) => {
+                tracing::info!(%client, "a client did not answer that it is there");
+                match &self.who {
+                    Who::Stream(_) => self.host.manager.signal(&client, Signal::HungUp { killed: false }),
+                    Who::Http(clients) => clients.give_up(parts),
+                }
+            }
+        }
+    }
+
     async fn discover(&self, context: RequestContext<RoleServer>) -> Result<DiscoverResult, ErrorData> {
         self.met(&context);
         let versions = self.supported_protocol_versions().into_owned();
@@ -251,9 +308,7 @@ impl ServerHandler for Agent {
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         self.met(&context);
-        let client = self.known(&context);
-        let setup = client.map_or_else(|| self.host.setups.usual().clone(), |client| self.host.setups.of(&client));
-        Ok(ListToolsResult::with_all_items(listed(&setup.catalog))
+        Ok(ListToolsResult::with_all_items(listed(&self.setup(&context).catalog))
             .with_ttl_ms(TTL_MS)
             .with_cache_scope(CacheScope::Private))
     }

@@ -14,6 +14,7 @@ pub(crate) mod connection;
 mod fd;
 #[cfg(unix)]
 pub mod hangup;
+mod heartbeat;
 pub mod hello;
 #[cfg(unix)]
 pub mod http;

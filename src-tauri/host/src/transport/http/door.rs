@@ -6,14 +6,23 @@ use std::{sync::Arc, time::Duration};
 use axum::{
     body::{Body, Bytes},
     extract::{Request, State},
-    http::{HeaderName, Method, StatusCode, header, request::Parts},
+    http::{HeaderMap, HeaderName, Method, StatusCode, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use serde_json::json;
+use ebb_core::sessions::clean_text;
 
-use super::{Token, clients::HttpClients, listen::Caller, options::Hosts, sse::EventStreams};
-use crate::{dashboard::guard::only, transport::bad};
+use super::{
+    Token,
+    clients::HttpClients,
+    elsewhere::from_elsewhere,
+    listen::Caller,
+    options::Hosts,
+    places::TooMany,
+    refuse::{dressed, held, later, plain, refused, refused_to},
+    sse::EventStreams,
+};
+use crate::{dashboard::guard::only, options::Caps, tools::setups::Setup, transport::bad};
 
 /// The largest request.
 pub(super) const MAX_BODY: usize = 4 * 1024 * 1024;
@@ -21,6 +30,9 @@ pub(super) const MAX_BODY: usize = 4 * 1024 * 1024;
 const BODY: Duration = Duration::from_secs(10);
 /// Of an MCP session.
 pub(super) const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
+
+/// What a client of today takes.
+const ANSWERS: header::HeaderValue = header::HeaderValue::from_static("application/json, text/event-stream");
 
 /// What the door knows.
 pub(super) struct Door {
@@ -34,21 +46,31 @@ pub(super) struct Door {
 }
 
 impl Door {
+    /// A refusal of the library's in the server's own way.
+    async fn own_way(&self, answer: Response, id: Option<&serde_json::Value>) -> Response {
+        if self.streams.is_some() { answer } else { dressed(answer, id).await }
+    }
+
     /// A refusal in the server's own way: as JSON-RPC says it, or in one line.
-    fn refused(&self, status: StatusCode, message: &str, next: &str) -> Response {
-        if self.streams.is_some() { plain(status, message) } else { refused(status, message, next) }
+    pub(super) fn refused(&self, status: StatusCode, message: &str, next: &str) -> Response {
+        self.refused_to(status, None, message, next)
+    }
+
+    fn refused_to(&self, status: StatusCode, id: Option<&serde_json::Value>, message: &str, next: &str) -> Response {
+        if self.streams.is_some() { plain(status, message) } else { refused_to(status, id, message, next) }
     }
 
     fn no_session(&self, id: Option<&serde_json::Value>) -> Response {
-        if self.streams.is_some() {
-            return plain(StatusCode::NOT_FOUND, NO_SESSION.0);
-        }
-        refused_to(StatusCode::NOT_FOUND, id, NO_SESSION.0, NO_SESSION.1)
+        self.refused_to(StatusCode::NOT_FOUND, id, "Session not found", "Begin a new one with initialize.")
     }
 }
 
 /// Lets a request through or refuses it.
-pub(super) async fn check(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
+pub(super) async fn check(State(door): State<Arc<Door>>, mut request: Request, next: Next) -> Response {
+    if let Some(TooMany(error)) = request.extensions().get::<TooMany>() {
+        let next = error.next.clone().unwrap_or_default();
+        return later(door.refused(StatusCode::SERVICE_UNAVAILABLE, &error.message, &next));
+    }
     let Some(caller) = request.extensions().get::<Caller>().cloned() else {
         return refused(StatusCode::INTERNAL_SERVER_ERROR, "Nobody knows who asks", "Try again.");
     };
@@ -75,8 +97,17 @@ pub(super) async fn check(State(door): State<Arc<Door>>, request: Request, next:
             return answer;
         }
     }
-    if let (Some(streams), "/sse") = (&door.streams, path) {
+    let old = path == "/sse";
+    match caps(&door, request.uri().query()) {
+        Ok(None) => {}
+        Ok(Some(setup)) => drop(request.extensions_mut().insert(setup)),
+        Err(answer) => return *answer,
+    }
+    if let (Some(streams), true) = (&door.streams, old) {
         return sse(&door, streams, &caller, request).await;
+    }
+    if takes_anything(request.headers()) {
+        request.headers_mut().insert(header::ACCEPT, ANSWERS);
     }
     match request.method().clone() {
         Method::POST => post(&door, caller, request, next).await,
@@ -93,7 +124,7 @@ pub(super) async fn check(State(door): State<Arc<Door>>, request: Request, next:
                 None if door.streams.is_some() => return plain(StatusCode::BAD_REQUEST, "Invalid request"),
                 None => {}
             }
-            next.run(request).await
+            door.own_way(next.run(request).await, None).await
         }
         _ => not_allowed(&door, "GET, POST, DELETE"),
     }
@@ -106,10 +137,43 @@ fn not_allowed(door: &Door, allowed: &'static str) -> Response {
     answer
 }
 
+/// The tools that the address of a request asks for besides the usual ones: `/mcp?caps=vision,pdf`.
+fn caps(door: &Door, query: Option<&str>) -> Result<Option<Arc<Setup>>, Box<Response>> {
+    let asked = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    let lists: Vec<_> = asked.filter(|(name, _)| name == "caps").map(|(_, list)| list).collect();
+    if lists.is_empty() {
+        return Ok(None);
+    }
+    door.clients.setups().besides(&lists.join(",")).map(Some).map_err(|unknown| {
+        let name = clean_text(unknown.first().map_or("", String::as_str), 60);
+        let message = format!("No capability is called \"{name}\"");
+        let next = format!("The address asks for it; known are {}.", Caps::all().names().join(", "));
+        Box::new(door.refused(StatusCode::BAD_REQUEST, &message, &next))
+    })
+}
+
+/// Whether any kind of answer will do.
+fn takes_anything(headers: &HeaderMap) -> bool {
+    let is_any = |entry: &str| {
+        let mut parts = entry.split(';').map(str::trim);
+        parts.next() == Some("*/*")
+            && !parts.any(|part| part.strip_prefix("q=").and_then(|q| q.parse::<f32>().ok()).is_some_and(|q| q <= 0.0))
+    };
+    let mut given = headers.get_all(header::ACCEPT).iter().peekable();
+    given.peek().is_none() || given.filter_map(|value| value.to_str().ok()).any(|value| value.split(',').any(is_any))
+}
+
+/// Whether the body is plain JSON by what its head says.
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = only(headers, &header::CONTENT_TYPE).and_then(|kind| kind.split(';').next());
+    let encoded = headers.get_all(header::CONTENT_ENCODING).iter().any(|encoding| encoding != "identity");
+    kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json")) && !encoded
+}
+
 /// The transport of 2024.
 async fn sse(door: &Door, streams: &Arc<EventStreams>, caller: &Caller, request: Request) -> Response {
     match *request.method() {
-        Method::GET => streams.open(caller),
+        Method::GET => streams.open(caller, request.extensions().get().cloned()),
         Method::POST => match whole(door, request).await {
             Ok((parts, body)) => streams.post(parts.uri.query(), body).await,
             Err(answer) => *answer,
@@ -136,6 +200,10 @@ async fn whole(door: &Door, request: Request) -> Result<(Parts, Bytes), Box<Resp
 }
 
 async fn post(door: &Door, caller: Caller, request: Request, next: Next) -> Response {
+    if !is_json(request.headers()) {
+        let next = "Send it as it is, with Content-Type: application/json.";
+        return door.refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Only JSON is read here", next);
+    }
     let (mut parts, bytes) = match whole(door, request).await {
         Ok(whole) => whole,
         Err(answer) => return *answer,
@@ -149,23 +217,40 @@ async fn post(door: &Door, caller: Caller, request: Request, next: Next) -> Resp
         }
     };
     let head: Head = serde_json::from_slice(&bytes).unwrap_or_default();
+    let (begins, request) = (head.is_initialize(), head.request().cloned());
     let id = parts.headers.get(SESSION).and_then(|id| id.to_str().ok()).map(str::to_owned);
-    if let Some(id) = id {
+    let mut in_flight = None;
+    if let Some(id) = &id {
         // A session that was deleted is gone for good; the library would look for it in its store.
-        if !door.clients.knows(&id) {
-            return door.no_session(head.id.as_ref());
+        if !door.clients.knows(id) {
+            return door.no_session(request.as_ref());
         }
-        door.clients.seen(&id, &caller);
-    } else if head.is_initialize() {
+        door.clients.seen(id, &caller);
+        if let Some(request) = &request {
+            in_flight = door.clients.begin(id, request);
+            if in_flight.is_none() {
+                let next = "Give each request an id of its own.";
+                let message = "A request with this id waits for its answer";
+                return door.refused_to(StatusCode::BAD_REQUEST, Some(request), message, next);
+            }
+            // Who takes the call holds it too: its client may be gone before it is answered.
+            parts.extensions.insert(in_flight.clone());
+        }
+    } else if begins {
         match door.clients.admit(&caller) {
             Ok(admitted) => drop(parts.extensions.insert(admitted)),
             Err(error) => {
                 let next = error.next.clone().unwrap_or_default();
-                return refused_to(StatusCode::SERVICE_UNAVAILABLE, head.id.as_ref(), &error.message, &next);
+                return later(refused_to(StatusCode::SERVICE_UNAVAILABLE, request.as_ref(), &error.message, &next));
             }
         }
     }
-    next.run(Request::from_parts(parts, Body::from(bytes))).await
+    let answer = next.run(Request::from_parts(parts, Body::from(bytes))).await;
+    if answer.status() == StatusCode::INTERNAL_SERVER_ERROR && id.is_some_and(|id| !door.clients.knows(&id)) {
+        // It ended while the library looked at it.
+        return door.no_session(request.as_ref());
+    }
+    held(door.own_way(answer, request.as_ref()).await, in_flight)
 }
 
 async fn delete(door: &Door, id: Option<String>) -> Response {
@@ -174,32 +259,6 @@ async fn delete(door: &Door, id: Option<String>) -> Response {
         return door.refused(StatusCode::BAD_REQUEST, message, "Send its Mcp-Session-Id.");
     };
     if door.clients.delete(&id).await { StatusCode::NO_CONTENT.into_response() } else { door.no_session(None) }
-}
-
-/// Refuses what a web page, or a name bound anew to this address, made a browser send.
-fn from_elsewhere(door: &Door, hosts: &Hosts, request: &Request) -> Option<Response> {
-    let forbidden = |why: &str| {
-        tracing::debug!(why, "an HTTP request is refused");
-        Some(door.refused(StatusCode::FORBIDDEN, why, "Use Ebb's own address, from a program of yours."))
-    };
-    let headers = request.headers();
-    if request.uri().authority().is_some() {
-        return Some(door.refused(StatusCode::BAD_REQUEST, "This is no proxy", "Ask for /mcp."));
-    }
-    let Some(host) = only(headers, &header::HOST) else { return forbidden("Not exactly one Host") };
-    if !hosts.admit(host) {
-        return forbidden(&format!("Access is only allowed at {}", hosts.shown()));
-    }
-    if headers.contains_key(header::ORIGIN)
-        && !only(headers, &header::ORIGIN).is_some_and(|origin| hosts.admit_origin(origin, host))
-    {
-        return forbidden("Another Origin");
-    }
-    let site = HeaderName::from_static("sec-fetch-site");
-    if headers.contains_key(&site) && !matches!(only(headers, &site), Some("same-origin" | "none")) {
-        return forbidden("Sent by a web page");
-    }
-    None
 }
 
 fn session_of(request: &Request) -> Option<String> {
@@ -215,6 +274,11 @@ struct Head<'a> {
 }
 
 impl Head<'_> {
+    /// The id of a request; none of what is not answered.
+    fn request(&self) -> Option<&serde_json::Value> {
+        self.method.as_ref().and(self.id.as_ref())
+    }
+
     /// Whether this is the request that begins an MCP session.
     fn is_initialize(&self) -> bool {
         self.method.as_deref() == Some("initialize")
@@ -231,23 +295,4 @@ fn is_too_large(error: &axum::Error) -> bool {
         cause = error.source();
     }
     false
-}
-
-const NO_SESSION: (&str, &str) = ("Session not found", "Begin a new one with initialize.");
-
-fn plain(status: StatusCode, message: &str) -> Response {
-    (status, [(header::CACHE_CONTROL, "no-store")], message.to_owned()).into_response()
-}
-
-fn refused(status: StatusCode, message: &str, next: &str) -> Response {
-    refused_to(status, None, message, next)
-}
-
-/// A refusal as JSON-RPC says it, to the request with this id, so that clients show the reason.
-fn refused_to(status: StatusCode, id: Option<&serde_json::Value>, message: &str, next: &str) -> Response {
-    let message = if next.is_empty() { message.to_owned() } else { format!("{message}: {next}") };
-    let body = json!({"jsonrpc": "2.0", "id": id, "error": {"code": -32000, "message": message}});
-    let mut answer = (status, axum::Json(body)).into_response();
-    answer.headers_mut().insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
-    answer
 }

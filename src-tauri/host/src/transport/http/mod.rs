@@ -6,10 +6,13 @@
 
 mod clients;
 mod door;
+mod elsewhere;
 mod listen;
 mod options;
 #[cfg(target_os = "linux")]
 mod peer;
+mod places;
+mod refuse;
 mod revivals;
 mod server;
 mod sse;

@@ -4,6 +4,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::PathBuf,
     sync::Arc,
+    time::Duration,
 };
 
 /// Called with what happens to sessions: `create http session`, `delete http session`.
@@ -23,6 +24,9 @@ pub struct HttpOptions {
     /// Whether it is the client's own server: every path is MCP, `/sse` its old transport, and refusals are
     /// plain texts.
     pub own_server: bool,
+    /// Clients with an open event stream are asked whether they are there, and one that takes longer than this to
+    /// answer is gone. None, and they are not asked: a client that is busy is no dead one.
+    pub ping: Option<Duration>,
     /// Who is told about sessions, besides the log.
     pub told: Option<Told>,
 }
@@ -48,6 +52,7 @@ impl HttpOptions {
             token_file: Some(token_file),
             allowed_hosts: AllowedHosts::Bound,
             own_server: false,
+            ping: None,
             told: None,
         }
     }
@@ -61,6 +66,7 @@ impl HttpOptions {
             token_file: None,
             allowed_hosts: AllowedHosts::Bound,
             own_server: true,
+            ping: None,
             told: None,
         }
     }

@@ -24,6 +24,7 @@ use super::{
     door::{self, Door, MAX_BODY},
     listen::{Caller, Connection, Finder, Source},
     options::Hosts,
+    places::Places,
     revivals::Principal,
     sse::EventStreams,
     track::Track,
@@ -36,8 +37,12 @@ use crate::{
 
 /// How long the head of a request may take, and how long an unused connection stays.
 const HEAD: Duration = Duration::from_secs(10);
-/// Connections at once; beyond them the system's own queue waits.
-const CONNECTIONS: usize = 1_024;
+/// Connections at once that are told that there are too many; beyond them the system's own queue waits.
+const REFUSALS: usize = 64;
+/// How long one of those may take.
+const REFUSAL: Duration = Duration::from_secs(2);
+/// The largest head of a request, and what is held of an answer on its way.
+const BUFFER: usize = 64 * 1_024;
 /// How long answers on their way may take when the host stops.
 const STOP: Duration = Duration::from_secs(3);
 
@@ -47,6 +52,16 @@ pub(crate) enum Address {
     Tcp(HttpOptions),
     /// At a local socket.
     Unix(unix::Listener),
+}
+
+impl Address {
+    /// How long a client may take to answer that it is there, where it is asked.
+    fn ping(&self) -> Option<Duration> {
+        match self {
+            Self::Tcp(options) => options.ping,
+            Self::Unix(_) => None,
+        }
+    }
 }
 
 /// A running server.
@@ -64,9 +79,10 @@ impl HttpServer {
     /// [`Code::InvalidArguments`] for an address that is not this machine's own, [`Code::Internal`] when the
     /// port cannot be had.
     pub(crate) fn start(at: Address, host: &Arc<ToolHost>, revivals: Arc<Revivals>) -> Result<Self> {
+        let ping = at.ping();
         Self::start_for(at, host, revivals, {
             let host = Arc::clone(host);
-            move |clients| Agent::over_http(Arc::clone(&host), Arc::clone(clients))
+            move |clients| Agent::over_http(Arc::clone(&host), Arc::clone(clients)).pinging(ping)
         })
     }
 
@@ -77,6 +93,7 @@ impl HttpServer {
         revivals: Arc<Revivals>,
         answers: impl Fn(&Arc<HttpClients>) -> S + Send + Sync + 'static,
     ) -> Result<Self> {
+        let ping = at.ping();
         let home: Option<PathBuf> = Environment::current().home().ok();
         let (sources, options) = match at {
             Address::Unix(listener) => (vec![Source::Unix(listener)], None),
@@ -109,6 +126,8 @@ impl HttpServer {
                 stop: host.stopping.clone(),
                 home: home.clone(),
                 transport: Some(Transport::Http),
+                asked: None,
+                ping,
             };
             EventStreams::new(shared, told, tasks.clone())
         });
@@ -121,21 +140,31 @@ impl HttpServer {
         let router =
             Router::new().fallback_service(service).layer(axum::middleware::from_fn_with_state(door, door::check));
         let server = Self { address, clients, stop, tasks };
+        let places = Places::default();
         for source in sources {
-            server.run(source, router.clone(), home.clone());
+            server.run(source, router.clone(), home.clone(), places.clone());
         }
         Ok(server)
     }
 
-    fn run(&self, mut source: Source, router: Router, home: Option<PathBuf>) {
+    fn run(&self, mut source: Source, router: Router, home: Option<PathBuf>, places: Places) {
         let (stop, tasks) = (self.stop.clone(), self.tasks.clone());
-        let places = Arc::new(Semaphore::new(CONNECTIONS));
+        let refusals = Arc::new(Semaphore::new(REFUSALS));
         self.tasks.spawn(async move {
             loop {
-                let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
                 let connection = tokio::select! {
                     () = stop.cancelled() => return,
                     accepted = source.accept() => accepted,
+                };
+                let place = places.take();
+                // Who is refused holds a place of its own kind until it has read why.
+                let refusal = if place.is_err() {
+                    match Arc::clone(&refusals).acquire_owned().await {
+                        Ok(refusal) => Some(refusal),
+                        Err(_) => return,
+                    }
+                } else {
+                    None
                 };
                 let (router, stop, home) = (router.clone(), stop.clone(), home.clone());
                 tasks.spawn(async move {
@@ -144,15 +173,17 @@ impl HttpServer {
                         caller = connection.caller(home) => caller,
                     };
                     let Some(caller) = caller else { return };
-                    match connection {
-                        Connection::Tcp { stream, .. } => {
-                            // Small answers must not wait for each other.
-                            drop(stream.set_nodelay(true));
-                            serve(stream, caller, router, stop).await;
+                    let key = caller.process.as_ref().and_then(|process| process.key());
+                    let place = place.and_then(|mut place| place.belongs_to(key).map(|()| place));
+                    match place {
+                        Ok(_place) => connection.serve(caller, router, stop).await,
+                        Err(too_many) => {
+                            tracing::info!(error = %too_many.0, "an HTTP connection is refused");
+                            let router = router.layer(axum::Extension(too_many));
+                            drop(tokio::time::timeout(REFUSAL, connection.serve(caller, router, stop)).await);
                         }
-                        Connection::Unix { stream, .. } => serve(stream, caller, router, stop).await,
                     }
-                    drop(place);
+                    drop(refusal);
                 });
             }
         });
@@ -220,6 +251,19 @@ fn listen(wanted: SocketAddr) -> std::io::Result<(tokio::net::TcpListener, Socke
     Ok((tokio::net::TcpListener::from_std(listener)?, address))
 }
 
+impl Connection {
+    async fn serve(self, caller: Caller, router: Router, stop: CancellationToken) {
+        match self {
+            Self::Tcp { stream, .. } => {
+                // Small answers must not wait for each other.
+                drop(stream.set_nodelay(true));
+                serve(stream, caller, router, stop).await;
+            }
+            Self::Unix { stream, .. } => serve(stream, caller, router, stop).await,
+        }
+    }
+}
+
 /// Serves one connection until it ends, says nothing for too long, or the host stops.
 async fn serve<S>(stream: S, caller: Caller, router: Router, stop: CancellationToken)
 where
@@ -227,7 +271,7 @@ where
 {
     let service = TowerToHyperService::new(router.layer(axum::Extension(caller)));
     let mut builder = hyper::server::conn::http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(HEAD).half_close(false);
+    builder.timer(TokioTimer::new()).header_read_timeout(HEAD).half_close(false).max_buf_size(BUFFER);
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     let served = tokio::select! {

@@ -24,7 +24,10 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{listen::Caller, options::Told};
-use crate::transport::connection::{self, Shared};
+use crate::{
+    tools::setups::Setup,
+    transport::connection::{self, Shared},
+};
 
 /// Between two signs of life on a stream that has nothing to say; what stands between us and the client may
 /// take a silent one for a dead one.
@@ -52,12 +55,12 @@ impl EventStreams {
     }
 
     /// Begins a connection: its event stream, which says first where messages go.
-    pub(super) fn open(self: &Arc<Self>, caller: &Caller) -> Response {
+    pub(super) fn open(self: &Arc<Self>, caller: &Caller, asked: Option<Arc<Setup>>) -> Response {
         let (Ok((ours, theirs)), Some(id)) = (UnixStream::pair(), random_id()) else {
             return (StatusCode::SERVICE_UNAVAILABLE, "No more connections").into_response();
         };
         let pid = caller.process.as_ref().and_then(|process| process.key()).map(|key| key.pid);
-        let connection = connection::serve(ours, pid, self.shared.clone());
+        let connection = connection::serve(ours, pid, Shared { asked, ..self.shared.clone() });
         self.tasks.spawn(async move { Box::pin(connection).await });
         let (down, up) = theirs.into_split();
         let over = CancellationToken::new();

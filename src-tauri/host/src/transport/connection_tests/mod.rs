@@ -1,0 +1,5 @@
+//! Whole connections over a socket pair.
+
+mod ends;
+mod eras;
+mod world;
