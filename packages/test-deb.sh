@@ -66,11 +66,16 @@ until grep -q '^listening on ' "$place/out"; do
   sleep 0.1
 done
 ebb status --socket "$place/e.sock"
-kill "$host"
-wait "$host" || fail "ebb serve ended with $?"
-host=
+# An update leaves it running: agents are at work.
+dpkg --install "$cli" "$desktop"
+kill -0 "$host" || fail "the update ended a running host"
+ebb status --socket "$place/e.sock" >/dev/null || fail "a running host does not answer after the update"
 
+# Removing ends it first, in order.
 dpkg --remove ebb-desktop ebb
+wait "$host" || fail "ebb serve ended with $?: $(cat "$place/out")"
+host=
+[ ! -e "$place/e.sock" ] || fail "the socket of the host is left"
 for file in /usr/bin/ebb /usr/bin/ebb-desktop /usr/lib/systemd/user/ebb.service \
   /usr/share/applications/ebb-desktop.desktop /usr/share/icons/hicolor/scalable/apps/ebb-desktop.svg; do
   [ ! -e "$file" ] || fail "$file is left"

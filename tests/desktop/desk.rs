@@ -56,6 +56,22 @@ impl Desk {
         self.place.path().join("run/ebb/mcp.sock")
     }
 
+    pub(crate) fn control_socket(&self) -> PathBuf {
+        self.mcp_socket().with_file_name("control.sock")
+    }
+
+    /// The address of the session bus.
+    pub(crate) fn bus(&self) -> &str {
+        &self.bus
+    }
+
+    /// Writes the settings file.
+    pub(crate) fn configure(&self, text: &str) {
+        let folder = self.place.home().join(".config/ebb");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("config.toml"), text).unwrap();
+    }
+
     /// The desktop program on this desk.
     pub(crate) fn command(&self, words: &[&str]) -> Command {
         let mut command = self.program(&bin("ebb-desktop").display().to_string());
@@ -127,8 +143,14 @@ impl Desk {
     }
 
     pub(crate) fn windows(&self) -> usize {
-        let is_window = |process: &&procs::Process| process.command.contains("ebb-desktop window") && process.runs();
-        self.place.processes().iter().filter(is_window).count()
+        self.window_commands().len()
+    }
+
+    /// How the windows that are open were started.
+    pub(crate) fn window_commands(&self) -> Vec<String> {
+        let is_window = |process: &procs::Process| process.command.contains("ebb-desktop window") && process.runs();
+        let windows = self.place.processes().into_iter().filter(is_window);
+        windows.map(|process| process.command.trim().to_owned()).collect()
     }
 
     pub(crate) fn has_window(&self) -> bool {

@@ -41,11 +41,30 @@ impl Driver {
 
     /// Waits until the page contains a text.
     pub(crate) fn shows(&self, text: &str, deadline: Duration) {
-        wait_for(&format!("the window shows {text:?}"), deadline, || {
-            let page = self.run("return document.body.innerText")?;
-            let page = page.as_str().unwrap_or_default();
-            if page.contains(text) { Ok(()) } else { Err(page.to_owned()) }
+        wait_for(&format!("the window shows {text:?}"), deadline, || self.has(text));
+    }
+
+    /// Whether the page contains a text; else what it does.
+    pub(crate) fn has(&self, text: &str) -> Result<(), String> {
+        let page = self.run("return document.body.innerText")?;
+        let page = page.as_str().unwrap_or_default();
+        if page.contains(text) { Ok(()) } else { Err(page.to_owned()) }
+    }
+
+    /// Waits until a script returns true.
+    pub(crate) fn becomes(&self, what: &str, deadline: Duration, script: &str) {
+        wait_for(&format!("the window shows {what}"), deadline, || match self.run(script)? {
+            Value::Bool(true) => Ok(()),
+            other => Err(other.to_string()),
         });
+    }
+
+    /// Presses the mouse button on an element.
+    pub(crate) fn click(&self, selector: &str) {
+        let wanted = json!({"using": "css selector", "value": selector});
+        let found = self.command("POST", "/element", &wanted).unwrap();
+        let element = found.as_object().and_then(|one| one.values().next()).and_then(Value::as_str).unwrap();
+        self.command("POST", &format!("/element/{element}/click"), &json!({})).unwrap();
     }
 
     /// Waits until a row of a table is as it should be.

@@ -1,4 +1,4 @@
-//! `cargo xtask dist`: Debian packages of what cargo built. `ebb` is the command line and needs no desktop;
+//! `cargo xtask dist`: Debian and rpm packages of what cargo built. `ebb` is the command line and needs no desktop;
 //! `ebb-desktop` is the tray and its window.
 
 use std::{
@@ -13,8 +13,12 @@ use anyhow::{Context, Result, bail};
 
 use crate::{process, repo::Repo, ui};
 
+mod rpm;
+
 /// What the tray loads while it runs, so that no tool finds it in the program.
 const TRAY: &str = "libayatana-appindicator3-1";
+/// Ends the hosts of a package before it goes.
+const PRERM: &str = include_str!("../../packages/prerm");
 const MAINTAINER: &str = "The Ebb authors <ebb@ebb-browser.invalid>";
 
 /// One package.
@@ -35,7 +39,13 @@ struct Package {
 pub(crate) fn dist(repo: &Repo) -> Result<()> {
     let folder = pack(repo)?;
     println!("\nPackages are in {}. Install them with:", folder.display());
-    println!("  sudo apt install {}/*.deb", process::quote(&folder.display().to_string()));
+    let quoted = process::quote(&folder.display().to_string());
+    println!("  sudo apt install {quoted}/*.deb");
+    if has_rpm() {
+        println!("  sudo dnf install {quoted}/*.rpm");
+    } else {
+        println!("No rpm packages: rpmbuild is not here (package rpm, or rpm-build)");
+    }
     Ok(())
 }
 
@@ -47,7 +57,16 @@ pub(crate) fn test(repo: &Repo) -> Result<()> {
     }
     let folder = assemble(repo, "debug")?;
     process::run(Command::new("sh").arg(repo.root.join("packages/test-deb.sh")).arg(&folder))?;
+    if has_rpm() {
+        process::run(Command::new("sh").arg(repo.root.join("packages/test-rpm.sh")).arg(&folder))?;
+    } else {
+        println!("NOT tested: rpm packages; rpmbuild is not here (package rpm, or rpm-build)");
+    }
     fs::remove_dir_all(&folder).with_context(|| format!("{} stays", folder.display()))
+}
+
+fn has_rpm() -> bool {
+    process::find("rpmbuild").is_some()
 }
 
 fn pack(repo: &Repo) -> Result<PathBuf> {
@@ -79,6 +98,9 @@ fn assemble(repo: &Repo, profile: &str) -> Result<PathBuf> {
         // A development build is large and goes away at once: speed counts, not size.
         packer.args(if profile == "debug" { ["-Zgzip", "-z1"] } else { ["-Zxz", "-z6"] });
         process::run(packer.args(["--root-owner-group", "--build"]).arg(&tree).arg(&file))?;
+        if has_rpm() {
+            rpm::pack(&package, &tree, &version, &out, profile == "debug")?;
+        }
         fs::remove_dir_all(&tree)?;
     }
     Ok(out)
@@ -144,6 +166,9 @@ fn lay_out(package: &Package, tree: &Path, version: &str, architecture: &str) ->
     let folder = tree.join("DEBIAN");
     fs::create_dir_all(&folder)?;
     fs::write(folder.join("control"), control(package, version, architecture, size, &depends.join(", "))?)?;
+    let script = folder.join("prerm");
+    fs::write(&script, PRERM)?;
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755))?;
     Ok(())
 }
 

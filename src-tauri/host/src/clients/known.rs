@@ -52,6 +52,21 @@ pub struct Known {
     pub(super) then: &'static str,
 }
 
+/// A client's name for people, where it only gives one for programs.
+#[must_use]
+pub fn name_for_people(name: &str) -> &str {
+    const NAMES: [(&str, &str); 7] = [
+        ("claude-code", "Claude Code"),
+        ("claude-ai", "Claude Desktop"),
+        ("codex-mcp-client", "Codex"),
+        ("cursor-vscode", "Cursor"),
+        ("gemini-cli-mcp-client", "Gemini CLI"),
+        ("github-copilot-developer", "Copilot CLI"),
+        ("windsurf-client", "Windsurf"),
+    ];
+    NAMES.iter().find(|(given, _)| *given == name).map_or(name, |(_, shown)| shown)
+}
+
 use Base::{Config, Home};
 
 /// In the order in which people are shown them.

@@ -18,6 +18,6 @@ mod view;
 #[cfg(test)]
 mod tests;
 
-pub use known::{Known, find};
+pub use known::{Known, find, name_for_people};
 pub use setup::ClientFiles;
 pub use view::{Act, DiffLine, DiffMark, PlanView, SetupState, SetupView};

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use ebb_core::Code;
 
-use super::{Act, ClientFiles, DiffMark, SetupState, SetupView, disk, known::KNOWN};
+use super::{Act, ClientFiles, DiffMark, SetupState, SetupView, disk, known::KNOWN, name_for_people};
 use crate::paths::Environment;
 
 /// A home with a program named `ebb` in it.
@@ -414,6 +414,17 @@ fn who_is_connected_and_who_is_unknown() {
     for (id, connected) in counts {
         assert_eq!(connected, if id == "claude-code" { 2 } else { 1 }, "{id}");
     }
+    // Whatever is shown instead of a name is recognized as well.
+    for name in ["claude-code", "claude-ai", "codex-mcp-client", "cursor-vscode", "gemini-cli-mcp-client"] {
+        let shown = name_for_people(name).to_owned();
+        assert_ne!(shown, name);
+        assert_eq!(
+            home.files().list(std::slice::from_ref(&shown)).iter().map(|view| view.connected).sum::<u32>(),
+            1,
+            "{shown}"
+        );
+    }
+    assert_eq!(name_for_people("my-agent"), "my-agent");
     for wrong in ["", "vim", "../cursor", "claude-code/../cursor"] {
         let error = home.files().plan(wrong, Act::Add).unwrap_err();
         assert!(error.next.unwrap().contains("claude-code"), "{wrong}");

@@ -37,6 +37,7 @@ use super::{
     http::{Asked, HttpClients},
     progress::Signs,
 };
+use crate::clients::name_for_people;
 use crate::files::PATIENCE;
 use crate::tools::{
     call::{Manner, ToolHost, Unnamed},
@@ -122,7 +123,10 @@ impl Agent {
     }
 
     fn introduce(&self, client: &ClientId, info: Option<&Implementation>, protocol: Option<&str>) {
-        let name = info.map(|info| info.title.as_deref().filter(|title| !title.is_empty()).unwrap_or(&info.name));
+        let name = info.map(|info| match info.title.as_deref() {
+            Some(title) if !title.is_empty() => title,
+            _ => name_for_people(&info.name),
+        });
         let version = info.map(|info| info.version.as_str());
         self.introduced.store(true, Ordering::Relaxed);
         self.host.manager.introduce(client, name, version, protocol);
