@@ -5,6 +5,9 @@ use std::time::Duration;
 use serde_json::json;
 use support::{Answer, Calls, Client, HostArgs, Site, TestHost, procs, wait_for};
 
+/// What capabilities do in them.
+mod tools;
+
 /// A page of one site with a frame of another, in which is one of the first again.
 struct Pages {
     client: Client,

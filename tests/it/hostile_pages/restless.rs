@@ -88,3 +88,26 @@ fn pages_that_never_rest_are_looked_at_and_left() {
     assert!(seen.is_error || seen.text.contains("Here"), "{}", seen.text);
     ordeal.leave();
 }
+
+#[test]
+fn fifty_windows_from_one_click_are_as_many_as_a_session_may_have() {
+    let mut ordeal = Ordeal::new();
+    ordeal.site.page("/kid", "<!doctype html><title>kid</title>");
+    let seen = ordeal.visit(
+        "fifty",
+        "<button onclick=\"for (let n = 0; n < 50; n++) window.open('/kid?' + n, '_blank'); this.textContent = 'Done'\">Go</button>",
+    );
+    // Whether that takes longer than a click may or not: the page goes on by itself, and nothing else is held up.
+    ordeal.call("browser_click", json!({"target": seen.reference("button \"Go\"")}));
+    support::wait_for("all windows are asked for", ANSWER, || {
+        let seen = ordeal.look();
+        if seen.text.contains("button \"Done\"") { Ok(()) } else { Err(seen.text) }
+    });
+    let tabs = ordeal.call("browser_tabs", json!({"action": "list"}));
+    assert_eq!(tabs.must("Result").lines().count(), 32, "{}", tabs.text);
+    // Windows beyond the limit ask no site for anything.
+    let asked = ordeal.site.requests().iter().filter(|path| path.starts_with("/kid")).count();
+    assert!(asked < 32, "{asked} were asked for");
+    ordeal.call("browser_close", json!({}));
+    ordeal.leave();
+}

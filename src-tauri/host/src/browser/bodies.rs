@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chromiumoxide::cdp::browser_protocol::network::{GetRequestPostDataParams, GetResponseBodyParams};
+use chromiumoxide::types::Command;
 use ebb_core::{Code, Error, Result};
 
-use super::tab::Tab;
+use super::{tab::Tab, tab_state::TabState};
 
 /// A body as it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +23,8 @@ pub(crate) enum Content {
 /// # Errors
 /// A body that the browser no longer keeps, or that never came.
 pub(crate) async fn response(tab: &Arc<Tab>, id: &str) -> Result<Content> {
-    let answer = tab.call(&GetResponseBodyParams::new(id.to_owned())).await.map_err(|error| gone(error, "response"))?;
+    let answer =
+        asked(tab, &GetResponseBodyParams::new(id.to_owned())).await.map_err(|error| gone(error, "response"))?;
     if !answer.base64_encoded {
         return Ok(Content::Text(answer.body));
     }
@@ -35,8 +37,24 @@ pub(crate) async fn response(tab: &Arc<Tab>, id: &str) -> Result<Content> {
 /// # Errors
 /// As [`response`].
 pub(crate) async fn request(tab: &Arc<Tab>, id: &str) -> Result<String> {
-    let asked = GetRequestPostDataParams::new(id.to_owned());
-    Ok(tab.call(&asked).await.map_err(|error| gone(error, "request"))?.post_data)
+    let post_data = GetRequestPostDataParams::new(id.to_owned());
+    Ok(asked(tab, &post_data).await.map_err(|error| gone(error, "request"))?.post_data)
+}
+
+/// Asks the page, and then the processes of its frames: each keeps the bodies of its own requests.
+async fn asked<C: Command>(tab: &Arc<Tab>, command: &C) -> Result<C::Response> {
+    let mut answer = tab.call(command).await;
+    for session in tab.peek(TabState::frame_sessions) {
+        match &answer {
+            Err(error) if error.code == Code::Internal => {}
+            _ => break,
+        }
+        match tab.call_session(Some(&session), command).await {
+            Err(error) if error.message.contains("No resource with given identifier") => {}
+            found => answer = found,
+        }
+    }
+    answer
 }
 
 fn gone(error: Error, whose: &str) -> Error {

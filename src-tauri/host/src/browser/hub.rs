@@ -6,7 +6,10 @@ use std::{
 };
 
 use chromiumoxide::cdp::{
-    browser_protocol::target::{AttachToTargetParams, CloseTargetParams, DetachFromTargetParams, GetTargetsParams},
+    browser_protocol::{
+        fetch::EnableParams as FetchEnableParams,
+        target::{AttachToTargetParams, CloseTargetParams, DetachFromTargetParams, GetTargetsParams},
+    },
     js_protocol::runtime::RunIfWaitingForDebuggerParams,
 };
 use ebb_core::Result;
@@ -164,8 +167,12 @@ impl Hub {
                 let detach = DetachFromTargetParams::builder().session_id(cdp.to_owned()).build();
                 chromium.connection.post(None, &detach);
             } else {
-                // Nobody's page, or one more than its session may have.
-                chromium.connection.post(None, &CloseTargetParams::new(target.to_owned()));
+                // Nobody's page, or one more than its session may have. The page that opened it stands still until it
+                // begins, so it must, but nothing of it may leave: each of its requests waits for a word that never comes.
+                let connection = &chromium.connection;
+                connection.post(Some(cdp), &FetchEnableParams::default());
+                connection.post(Some(cdp), &RunIfWaitingForDebuggerParams::default());
+                connection.post(None, &CloseTargetParams::new(target.to_owned()));
             }
             return;
         };

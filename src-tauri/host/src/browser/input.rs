@@ -20,6 +20,9 @@ use super::{
 /// Waits between tries; the last one repeats.
 const RETRIES: [u64; 5] = [0, 20, 100, 100, 500];
 
+/// How long a page may take to let go of what it guards.
+const UNGUARD: Duration = Duration::from_millis(300);
+
 /// Reasons told when the time is up.
 const REASONS: usize = 10;
 
@@ -71,6 +74,11 @@ pub(crate) struct Ready {
 /// # Errors
 /// The wire texts of unknown targets; at the deadline what stood in the way.
 pub(crate) async fn ready(tab: &Arc<Tab>, target: &Target, kind: &str, deadline: Duration) -> Result<Ready> {
+    ready_for(tab, target, kind, false, deadline).await
+}
+
+/// The same; `guarded` has the page swallow input that lands on something else, until it is told otherwise.
+async fn ready_for(tab: &Arc<Tab>, target: &Target, kind: &str, guarded: bool, deadline: Duration) -> Result<Ready> {
     let end = Instant::now() + deadline;
     let mut reasons: Vec<String> = Vec::new();
     for attempt in 0_usize.. {
@@ -79,7 +87,7 @@ pub(crate) async fn ready(tab: &Arc<Tab>, target: &Target, kind: &str, deadline:
             break;
         }
         tokio::time::sleep(Duration::from_millis(wait)).await;
-        let options = json!({"kind": kind, "attempt": attempt});
+        let options = json!({"kind": kind, "attempt": attempt, "guarded": guarded});
         let asked = tokio::time::timeout_at(end, target.ask(tab, "(t, o) => __ebb.ready(t, o)", &[options])).await;
         let Ok(answer) = asked else { break };
         let answer = answer?;
@@ -129,8 +137,14 @@ pub(crate) async fn click(tab: &Arc<Tab>, target: &Target, click: Click, deadlin
         if left.is_zero() {
             return Err(late(deadline, &reasons));
         }
-        let at = ready(tab, target, "click", left).await.map_err(|error| relabel(error, deadline))?;
-        target.ask(tab, "(t) => __ebb.guard(t)", &[]).await?;
+        let at = match ready_for(tab, target, "click", true, left).await {
+            Ok(at) => at,
+            Err(error) => {
+                // Nothing will be clicked: what people do there is theirs again. A page that hangs hears it later.
+                drop(tokio::time::timeout(UNGUARD, target.ask(tab, "() => __ebb.unguard()", &[])).await);
+                return Err(relabel(error, deadline));
+            }
+        };
         let clicked = press(tab, at.x, at.y, click).await;
         if let Err(error) = &clicked
             && error.code == Code::ModalState

@@ -63,6 +63,6 @@ pub use launch::sandbox_problem;
 pub(crate) use memory::Sampler;
 pub use session::SessionBrowser;
 pub(crate) use tab::{ConsoleLog, Returns, Tab, browser_lost as lost, checked, function_call};
-pub(crate) use tab_state::Modal;
+pub(crate) use tab_state::{Modal, TabState};
 pub(crate) use thumb::Thumbs;
 pub use trial::trial;

@@ -9,7 +9,11 @@ use chromiumoxide::cdp::browser_protocol::{
 };
 use ebb_core::{Code, Error, Result};
 
-use super::{input, tab::Tab, target::Target};
+use super::{
+    input,
+    tab::Tab,
+    target::{self, Target},
+};
 
 /// CSS pixels from top to bottom: more ends conversations, and no model looks at it.
 pub(crate) const MAX_HEIGHT: f64 = 16_384.0;
@@ -99,7 +103,13 @@ pub(crate) async fn area(tab: &Arc<Tab>, what: What<'_>, deadline: Duration) -> 
         What::Element(target) => {
             input::ready(tab, target, "plain", deadline).await?;
             let object = target.object(tab).await?;
-            Some(tab.call(&GetContentQuadsParams::builder().object_id(object).build()).await?.quads)
+            let asked = GetContentQuadsParams::builder().object_id(object).build();
+            let quads = tab.call_in(&target.frame, &asked).await?.quads;
+            let points: Vec<(f64, f64)> = quads.iter().flat_map(|quad| pairs(quad.inner())).collect();
+            // A frame in a process of its own counts from its own corner.
+            let middle = middle(&points);
+            let (x, y) = target::in_viewport(tab, &target.frame, middle.0, middle.1).await?;
+            Some(points.into_iter().map(|point| (point.0 + x - middle.0, point.1 + y - middle.1)).collect::<Vec<_>>())
         }
         _ => None,
     };
@@ -108,11 +118,9 @@ pub(crate) async fn area(tab: &Arc<Tab>, what: What<'_>, deadline: Duration) -> 
     let ratio = ratio.as_f64().filter(|ratio| *ratio > 0.0).unwrap_or(1.0);
     let seen = &metrics.css_visual_viewport;
     let (mut x, mut y, mut width, mut height) = (seen.page_x, seen.page_y, seen.client_width, seen.client_height);
-    if let Some(quads) = quads {
-        let numbers = || quads.iter().flat_map(|quad| quad.inner().chunks(2));
-        let (xs, ys) = (numbers().filter_map(|point| point.first()), numbers().filter_map(|point| point.get(1)));
-        let (left, right) = span(xs);
-        let (top, bottom) = span(ys);
+    if let Some(points) = quads {
+        let (left, right) = span(points.iter().map(|point| &point.0));
+        let (top, bottom) = span(points.iter().map(|point| &point.1));
         (x, y, width, height) = (seen.page_x + left, seen.page_y + top, right - left, bottom - top);
     } else if matches!(what, What::FullPage) {
         let content = &metrics.css_content_size;
@@ -127,6 +135,17 @@ pub(crate) async fn area(tab: &Arc<Tab>, what: What<'_>, deadline: Duration) -> 
         && x + width <= seen.page_x + seen.client_width
         && y + height <= seen.page_y + seen.client_height;
     Ok(Area { x, y, width, height: height.min(MAX_HEIGHT), beyond: !inside, ratio, uncut: height })
+}
+
+fn pairs(numbers: &[f64]) -> impl Iterator<Item = (f64, f64)> {
+    numbers.chunks_exact(2).filter_map(|point| Some((*point.first()?, *point.get(1)?)))
+}
+
+/// The middle of what the points span.
+fn middle(points: &[(f64, f64)]) -> (f64, f64) {
+    let (left, right) = span(points.iter().map(|point| &point.0));
+    let (top, bottom) = span(points.iter().map(|point| &point.1));
+    (f64::midpoint(left, right), f64::midpoint(top, bottom))
 }
 
 fn span<'a>(values: impl Iterator<Item = &'a f64>) -> (f64, f64) {

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::tab::{Returns, Tab};
 use super::tab_state::TabState;
 
-/// Resolves once two animation frames and 50 ms have passed without a change of the document, after 500 ms at the
+/// Resolves with the title once two animation frames and 50 ms have passed without a change of the document, after 500 ms at the
 /// latest. Timers stand in for frames that a tab in the background does not draw, and end the wait to the millisecond.
 const QUIET: &str = "() => new Promise((done) => {
   const began = performance.now();
@@ -21,7 +21,7 @@ const QUIET: &str = "() => new Promise((done) => {
     if ((frames >= 2 && left <= 0) || now - began >= 500) {
       over = true;
       observer.disconnect();
-      done(true);
+      done(__ebb.info().title);
     } else if (frames >= 2) {
       clearTimeout(timer);
       timer = setTimeout(look, Math.max(left, 1));
@@ -64,7 +64,10 @@ pub(crate) async fn settle(tab: &Arc<Tab>, before: Before) {
     let navigating = |state: &TabState| state.commits != before.commits || state.scheduled > 0;
     let mut network = Network { before, left: NETWORK, seen: Vec::new(), still: Vec::new() };
     for _ in 0..3 {
-        drop(tab.script(None, QUIET, &[], Returns::Value, Duration::from_millis(800)).await);
+        let quiet = tab.script(None, QUIET, &[], Returns::Value, Duration::from_millis(800)).await;
+        if let Some(title) = quiet.ok().and_then(|told| told.value).as_ref().and_then(serde_json::Value::as_str) {
+            tab.poke(|state| state.title_told(title));
+        }
         if tab.closed.is_cancelled() || tab.peek(stopped) {
             return;
         }

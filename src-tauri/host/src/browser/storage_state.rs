@@ -126,20 +126,20 @@ impl SessionBrowser {
     /// As [`Self::cookies`]; an origin that cannot be reached.
     pub(crate) async fn storage_state(self: &Arc<Self>) -> Result<StorageState> {
         let cookies = self.cookies().await?;
-        let shown = self.frames_by_origin();
+        let shown = self.tabs_by_origin();
         let mut origins = Vec::new();
         let mut hidden = None;
         let all: BTreeSet<String> = self.known_origins(&shown).collect();
         for origin in all {
             let read = match shown.get(&origin) {
-                Some((tab, frame)) => web_storage::list(tab, Some(frame), Area::Local).await.ok(),
+                Some(tab) => web_storage::list(tab, Area::Local).await.ok(),
                 None => None,
             };
             let items = if let Some(items) = read {
                 items
             } else {
                 let hidden = hide(&mut hidden, self).await?;
-                web_storage::list(hidden.visit(&origin).await?, None, Area::Local).await?
+                web_storage::list(hidden.visit(&origin).await?, Area::Local).await?
             };
             if !items.is_empty() {
                 let local_storage = items.into_iter().map(|(name, value)| Item { name, value }).collect();
@@ -161,42 +161,39 @@ impl SessionBrowser {
             .iter()
             .filter_map(|state| Some((origin(&state.origin)?, state.local_storage.as_slice())))
             .collect();
-        let shown = self.frames_by_origin();
+        let shown = self.tabs_by_origin();
         let all: BTreeSet<String> = self.known_origins(&shown).chain(wanted.keys().cloned()).collect();
         let mut hidden = None;
         for origin in all {
             let items = wanted.get(&origin).copied().unwrap_or_default();
             let items: Vec<(String, String)> =
                 items.iter().map(|item| (item.name.clone(), item.value.clone())).collect();
-            let (tab, frame) = match shown.get(&origin) {
-                Some((tab, frame)) => (tab, Some(frame.as_str())),
-                None => (hide(&mut hidden, self).await?.visit(&origin).await?, None),
+            let tab = match shown.get(&origin) {
+                Some(tab) => tab,
+                None => hide(&mut hidden, self).await?.visit(&origin).await?,
             };
-            web_storage::replace(tab, frame, Area::Local, &items).await?;
+            web_storage::replace(tab, Area::Local, &items).await?;
             self.overrides.visited(&origin);
         }
         Ok(())
     }
 
     /// Origins that may have stored something: shown now or before, or there from the beginning.
-    fn known_origins(&self, shown: &BTreeMap<String, (Arc<Tab>, String)>) -> impl Iterator<Item = String> {
+    fn known_origins(&self, shown: &BTreeMap<String, Arc<Tab>>) -> impl Iterator<Item = String> {
         let given = self.look.storage_state.as_ref().and_then(|state| state.get("origins")?.as_array());
         let given = given.into_iter().flatten().filter_map(|state| origin(state.get("origin")?.as_str()?));
         let given: Vec<String> = given.take(MAX_ORIGINS).collect();
         self.overrides.origins().into_iter().chain(shown.keys().cloned()).chain(given)
     }
 
-    /// A frame for each origin that tabs show.
-    fn frames_by_origin(&self) -> BTreeMap<String, (Arc<Tab>, String)> {
+    /// A tab for each origin that tabs show. Not frames: what one of another site stores belongs to the site around it
+    /// as well, and is not what a page of the origin sees.
+    fn tabs_by_origin(&self) -> BTreeMap<String, Arc<Tab>> {
         let mut shown = BTreeMap::new();
         for (tab, _) in self.tabs() {
-            let frames: Vec<(String, String)> =
-                tab.peek(|state| state.frames.iter().map(|(id, frame)| (id.clone(), frame.url.clone())).collect());
             let usable = tab.modal().is_none() && !tab.peek(|state| state.crashed);
-            for (id, url) in frames.into_iter().filter(|_| usable) {
-                if let Some(origin) = origin(&url) {
-                    shown.entry(origin).or_insert((Arc::clone(&tab), id));
-                }
+            if let Some(origin) = tab.peek(|state| origin(state.url())).filter(|_| usable) {
+                shown.entry(origin).or_insert(tab);
             }
         }
         shown

@@ -61,6 +61,20 @@ impl TabState {
         self.frames.get(frame).and_then(|frame| frame.session.clone())
     }
 
+    /// The outermost of the frames around `frame` that are spoken to in the same session; none in the tab's own.
+    pub(super) fn outermost(&self, frame: &str) -> Option<String> {
+        let session = self.session_of(frame)?;
+        let mut at = frame.to_owned();
+        for _ in 0..MAX_FRAMES {
+            let parent = self.frames.get(&at).and_then(|frame| frame.parent.clone());
+            match parent {
+                Some(parent) if self.session_of(&parent).as_ref() == Some(&session) => at = parent,
+                _ => break,
+            }
+        }
+        Some(at)
+    }
+
     /// The sessions of frames in other processes.
     pub(crate) fn frame_sessions(&self) -> Vec<String> {
         let mut sessions: Vec<String> = self.frames.values().filter_map(|frame| frame.session.clone()).collect();

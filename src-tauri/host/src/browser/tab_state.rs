@@ -1,8 +1,12 @@
 //! What is known of a tab, kept current by its events alone.
 
-use std::collections::{HashMap, VecDeque};
+use std::{
+    collections::{HashMap, VecDeque},
+    time::Duration,
+};
 
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::{media::Media, tab_frames::Frame};
 
@@ -41,6 +45,8 @@ pub(crate) struct Lifecycle {
 pub(crate) struct TabState {
     /// The page's title; hostile text.
     pub(crate) title: String,
+    /// When the page itself said so.
+    pub(super) title_told: Option<Instant>,
     /// The main frame's id, the target's own.
     pub(crate) main_frame: String,
     /// The loader of the main frame's document; another one is another document.
@@ -113,6 +119,9 @@ const MAX_MODALS: usize = 20;
 /// Characters of a title or a dialog's message that are kept.
 pub(super) const MAX_TITLE: usize = 10_000;
 
+/// What was said so long ago was said for the call that asks.
+const JUST_NOW: Duration = Duration::from_millis(20);
+
 /// Characters of an address that are kept.
 const MAX_URL: usize = 32_768;
 
@@ -128,6 +137,17 @@ impl TabState {
     /// The main frame's address.
     pub(crate) fn url(&self) -> &str {
         self.frames.get(&self.main_frame).map_or("", |frame| frame.url.as_str())
+    }
+
+    /// The page said its title just now.
+    pub(crate) fn title_told(&mut self, title: &str) {
+        self.title = clipped(title, MAX_TITLE);
+        self.title_told = Some(Instant::now());
+    }
+
+    /// Whether the page said its title a moment ago: it need not be asked again.
+    pub(crate) fn knows_title(&self) -> bool {
+        self.title_told.is_some_and(|told| told.elapsed() < JUST_NOW)
     }
 
     /// Takes in one event of the tab: `session` is none for its own DevTools session, else that of a frame in
@@ -266,6 +286,7 @@ impl TabState {
         self.modals.retain(|modal| matches!(modal, Modal::Dialog { .. }));
         self.in_flight.clear();
         self.title.clear();
+        self.title_told = None;
         self.crashed = false;
         self.ended_because = None;
     }

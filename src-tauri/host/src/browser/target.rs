@@ -235,6 +235,18 @@ async fn call_on(tab: &Arc<Tab>, frame: &str, element: RemoteObjectId, body: &st
     Ok(checked(answer.result, answer.exception_details.as_ref())?.value.unwrap_or_default())
 }
 
+/// Where a point lies in the viewport of the main frame, given as the process of `frame` counts: from the corner of its
+/// outermost frame.
+///
+/// # Errors
+/// As [`to_viewport`].
+pub(crate) async fn in_viewport(tab: &Arc<Tab>, frame: &str, x: f64, y: f64) -> Result<(f64, f64)> {
+    match tab.peek(|state| state.outermost(frame)) {
+        Some(outermost) => to_viewport(tab, &outermost, x, y).await,
+        None => Ok((x, y)),
+    }
+}
+
 /// Where a point of `frame` lies in the viewport of the main frame, and whether input there reaches it.
 ///
 /// # Errors

@@ -54,9 +54,9 @@ const SCRIPT: &str = "(area, what, key, value) => {
   }
 }";
 
-async fn ask(tab: &Arc<Tab>, frame: Option<&str>, area: Area, what: &str, key: &str, value: Value) -> Result<Value> {
+async fn ask(tab: &Arc<Tab>, area: Area, what: &str, key: &str, value: Value) -> Result<Value> {
     let arguments = [json!(area.name()), json!(what), json!(key), value];
-    let answer = tab.ask(frame, SCRIPT, &arguments).await?;
+    let answer = tab.ask(None, SCRIPT, &arguments).await?;
     match answer.get("error").and_then(Value::as_str) {
         Some(error) => Err(Error::new(Code::InvalidArguments, error)
             .next("Open a page with browser_navigate first: storage belongs to an origin.")),
@@ -68,8 +68,8 @@ async fn ask(tab: &Arc<Tab>, frame: Option<&str>, area: Area, what: &str, key: &
 ///
 /// # Errors
 /// A page without storage, such as about:blank; as [`Tab::ask`].
-pub(crate) async fn list(tab: &Arc<Tab>, frame: Option<&str>, area: Area) -> Result<Vec<(String, String)>> {
-    let answer = ask(tab, frame, area, "list", "", Value::Null).await?;
+pub(crate) async fn list(tab: &Arc<Tab>, area: Area) -> Result<Vec<(String, String)>> {
+    let answer = ask(tab, area, "list", "", Value::Null).await?;
     let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
     let items = answer.get("items").and_then(Value::as_array);
     Ok(items.into_iter().flatten().map(|item| (text(item.get(0)), text(item.get(1)))).collect())
@@ -80,7 +80,7 @@ pub(crate) async fn list(tab: &Arc<Tab>, frame: Option<&str>, area: Area) -> Res
 /// # Errors
 /// As [`list`].
 pub(crate) async fn get(tab: &Arc<Tab>, area: Area, key: &str) -> Result<Option<String>> {
-    let answer = ask(tab, None, area, "get", key, Value::Null).await?;
+    let answer = ask(tab, area, "get", key, Value::Null).await?;
     Ok(answer.get("found").and_then(Value::as_str).map(str::to_owned))
 }
 
@@ -89,15 +89,15 @@ pub(crate) async fn get(tab: &Arc<Tab>, area: Area, key: &str) -> Result<Option<
 /// # Errors
 /// As [`list`]; a page whose room is used up.
 pub(crate) async fn set(tab: &Arc<Tab>, area: Area, items: &[(String, String)]) -> Result<()> {
-    ask(tab, None, area, "set", "", json!(items)).await.map(drop)
+    ask(tab, area, "set", "", json!(items)).await.map(drop)
 }
 
 /// Puts these values in place of all others.
 ///
 /// # Errors
 /// As [`list`]; a page whose room is used up.
-pub(crate) async fn replace(tab: &Arc<Tab>, frame: Option<&str>, area: Area, items: &[(String, String)]) -> Result<()> {
-    ask(tab, frame, area, "replace", "", json!(items)).await.map(drop)
+pub(crate) async fn replace(tab: &Arc<Tab>, area: Area, items: &[(String, String)]) -> Result<()> {
+    ask(tab, area, "replace", "", json!(items)).await.map(drop)
 }
 
 /// Removes one value.
@@ -105,7 +105,7 @@ pub(crate) async fn replace(tab: &Arc<Tab>, frame: Option<&str>, area: Area, ite
 /// # Errors
 /// As [`list`].
 pub(crate) async fn delete(tab: &Arc<Tab>, area: Area, key: &str) -> Result<()> {
-    ask(tab, None, area, "delete", key, Value::Null).await.map(drop)
+    ask(tab, area, "delete", key, Value::Null).await.map(drop)
 }
 
 /// Removes everything.
@@ -113,5 +113,5 @@ pub(crate) async fn delete(tab: &Arc<Tab>, area: Area, key: &str) -> Result<()> 
 /// # Errors
 /// As [`list`].
 pub(crate) async fn clear(tab: &Arc<Tab>, area: Area) -> Result<()> {
-    ask(tab, None, area, "clear", "", Value::Null).await.map(drop)
+    ask(tab, area, "clear", "", Value::Null).await.map(drop)
 }

@@ -1,7 +1,10 @@
 //! browser_highlight, browser_hide_highlight: boxes for people who look at the page.
 
-use futures::FutureExt;
+use std::time::Duration;
+
+use futures::{FutureExt, future::join_all};
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use ebb_core::{Code, Error};
 
@@ -14,6 +17,9 @@ use super::{
     schema::{Kind, Schema},
 };
 use crate::options::Cap;
+
+/// How long a frame may take to hide its boxes.
+const FRAME: Duration = Duration::from_secs(3);
 
 /// Characters of a style.
 const MAX_STYLE: usize = 2_000;
@@ -66,10 +72,13 @@ async fn hide(call: &mut ToolCall, args: &Value) -> Result<(), ToolError> {
         call.response.code(format!("await page.{locator}.hideHighlight();"));
         return Ok(());
     }
-    for frame in tab.peek(|state| state.frames.keys().cloned().collect::<Vec<_>>()) {
-        // A frame that went took its boxes along.
-        drop(tab.ask(Some(&frame), "() => __ebb.unhighlight(null)", &[]).await);
-    }
+    let frames = tab.peek(|state| state.frames.keys().cloned().collect::<Vec<_>>());
+    // A frame that went took its boxes along; one that hangs takes them away when it can.
+    let hide = |frame: String| {
+        let tab = &tab;
+        async move { drop(timeout(FRAME, tab.ask(Some(&frame), "() => __ebb.unhighlight(null)", &[])).await) }
+    };
+    join_all(frames.into_iter().map(hide)).await;
     call.response.result("Hid page highlight");
     call.response.code("await page.hideHighlight();");
     Ok(())

@@ -4,7 +4,7 @@ use futures::FutureExt;
 use serde_json::Value;
 
 use super::{
-    acting::{found, secret, settled, unless_opened},
+    acting::{found, locator, secret, settled, unless_opened},
     args::Args,
     call::ToolCall,
     catalog::{ToolError, ToolSpec},
@@ -52,7 +52,8 @@ pub(crate) fn tools() -> Vec<ToolSpec> {
 }
 
 async fn click(call: &mut ToolCall, args: &Value) -> Result<(), ToolError> {
-    let (tab, target, locator) = found(call, args).await?;
+    let tab = page::tab(call).await?;
+    let target = page::target(&tab, args.must("target")).await?;
     let held = args.texts("modifiers").unwrap_or_default();
     let bits = held.iter().map(|name| match *name {
         "Alt" => keys::ALT,
@@ -72,7 +73,18 @@ async fn click(call: &mut ToolCall, args: &Value) -> Result<(), ToolError> {
         modifiers: bits.fold(0, |all, bit| all | bit),
     };
     let before = settle::before(&tab);
-    input::click(&tab, &target, click, call.action_timeout()).await?;
+    let timeout = call.action_timeout();
+    let locator = if tab.peek(|state| state.main_frame == target.frame) {
+        // The name is asked for first, so the page gives it before the click, without costing the click a round trip.
+        let (locator, clicked) = tokio::join!(locator(&tab, &target), input::click(&tab, &target, click, timeout));
+        clicked?;
+        locator
+    } else {
+        // Through frames it takes several questions.
+        let locator = locator(&tab, &target).await;
+        input::click(&tab, &target, click, timeout).await?;
+        locator
+    };
     let method = if click.double { "dblclick" } else { "click" };
     call.response.code(format!("await page.{locator}.{method}({});", click_options(button, &held)));
     settled(call, &tab, before).await;

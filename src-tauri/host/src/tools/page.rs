@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     browser::{
-        self, SessionBrowser, Tab,
+        self, SessionBrowser, Tab, TabState,
         look::{Look, Mode, Seen},
         navigate,
         target::Target,
@@ -238,12 +238,14 @@ pub(crate) async fn refresh_titles(side: &SessionBrowser) {
 
 /// Brings the title up to date: the browser tells it late.
 pub(crate) async fn refresh_title(tab: &Arc<Tab>) {
+    if tab.peek(TabState::knows_title) {
+        return;
+    }
     let asked = tokio::time::timeout(TITLE, tab.ask(None, "() => __ebb.info()", &[])).await;
     if let Ok(Ok(info)) = asked
         && let Some(title) = info.get("title").and_then(serde_json::Value::as_str)
     {
-        let title = title.to_owned();
-        tab.poke(|state| state.title = title);
+        tab.poke(|state| state.title_told(title));
     }
 }
 

@@ -3,9 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use ebb_core::{Code, Error};
-use futures::FutureExt;
+use futures::{FutureExt, StreamExt, stream::FuturesUnordered};
 use serde_json::{Value, json};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::{
     acting::locator,
@@ -25,6 +25,9 @@ const EXPECT: Duration = Duration::from_secs(5);
 
 /// How often it is looked at.
 const AGAIN: Duration = Duration::from_millis(100);
+
+/// How long a frame may take to say what it has.
+const FRAME: Duration = Duration::from_secs(3);
 
 const FIELDS: &[&str] = &["textbox", "checkbox", "radio", "combobox", "slider"];
 
@@ -103,15 +106,22 @@ where
 /// Whether any frame has an element for `selector`.
 async fn anywhere(tab: &Arc<Tab>, selector: &str) -> Result<bool, Error> {
     let main = tab.peek(|state| state.main_frame.clone());
-    let mut frames: Vec<String> = tab.peek(|state| state.frames.keys().cloned().collect());
-    frames.sort_unstable_by_key(|frame| *frame != main);
-    for frame in frames {
-        let answer = tab.ask(Some(&frame), "(s) => __ebb.count(s)", &[json!(selector)]).await;
-        match answer {
-            Ok(answer) if answer.get("count").and_then(Value::as_u64).unwrap_or_default() > 0 => return Ok(true),
-            // A frame that went, or that lies where it cannot be read, has nothing to show.
-            Err(error) if frame == main => return Err(error),
-            _ => {}
+    let frames: Vec<String> = tab.peek(|state| state.frames.keys().cloned().collect());
+    let main = main.as_str();
+    let ask = |frame: String| async move {
+        let arguments = [json!(selector)];
+        let asked = tab.ask(Some(&frame), "(s) => __ebb.count(s)", &arguments);
+        let count = |answer: Value| answer.get("count").and_then(Value::as_u64).unwrap_or_default();
+        if frame == main {
+            return asked.await.map(count);
+        }
+        // A frame that went, that hangs, or that lies where it cannot be read, has nothing to show.
+        Ok(timeout(FRAME, asked).await.ok().and_then(Result::ok).map_or(0, count))
+    };
+    let mut counts: FuturesUnordered<_> = frames.into_iter().map(ask).collect();
+    while let Some(count) = counts.next().await {
+        if count? > 0 {
+            return Ok(true);
         }
     }
     Ok(false)

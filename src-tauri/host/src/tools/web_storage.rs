@@ -145,7 +145,7 @@ fn code(call: &mut ToolCall, body: &str) {
 
 async fn list(call: &mut ToolCall, area: Area) -> Result<(), ToolError> {
     let tab = page::tab(call).await?;
-    let items = web_storage::list(&tab, None, area).await?;
+    let items = web_storage::list(&tab, area).await?;
     code(call, &format!("({{ ...{} }})", area.name()));
     if items.is_empty() {
         call.response.result(format!("No {} items found", area.name()));

@@ -163,6 +163,10 @@ const fillKind = (el) => {
   return isContentEditableOf(el) ? "text" : "none";
 };
 
+const animationsOf = uncurried(Document.prototype.getAnimations);
+/** @param {DOMRect} rect */
+const insideViewport = (rect) => rect.left >= 0 && rect.top >= 0 && rect.right <= innerWidth && rect.bottom <= innerHeight;
+
 /** @param {string|Element} target @returns {Promise<boolean>} whether its box stays for two frames */
 const stable = async (target) => {
   const el = elementFor(target);
@@ -181,19 +185,25 @@ const stable = async (target) => {
       });
     });
   const first = box();
+  const inside = insideViewport(rectOf(el));
   await frame();
   const second = box();
+  // What the page moves by itself has moved by now; what the browser moves is an animation, or a scroll into view.
+  if (inside && first === second && isConnectedOf(el) && !animationsOf(document).length) return true;
   await frame();
   return isConnectedOf(el) && first === second && second === box();
 };
 
-/** `check` and `stable` in one call. @param {string|Element} target @param {{kind?: Kind, attempt?: number}} [options] */
+/** `check` and `stable` in one call, and `guard` where that is asked for.
+ * @param {string|Element} target @param {{kind?: Kind, attempt?: number, guarded?: boolean}} [options] */
 const ready = async (target, options) => {
   const first = check(target, options);
   if (first.state !== "ready") return first;
   const describe = "describe" in first ? first.describe : "";
   if (!(await stable(target))) return { state: "wait", reason: "element is not stable", describe };
-  return check(target, options);
+  const last = check(target, options);
+  if (last.state === "ready" && options?.guarded) guard(target);
+  return last;
 };
 
 /** @param {string|Element} target focuses it and selects all it holds, so that typing replaces it */

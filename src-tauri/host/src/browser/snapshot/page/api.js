@@ -28,7 +28,7 @@ Object.defineProperty(globalThis, "__ebb", {
     snapshot: call(snapshot),
     resolve: call(resolve),
     check: call(check),
-    ready: (/** @type {string|Element} */ target, /** @type {{kind?: Kind, attempt?: number}} */ options = {}) =>
+    ready: (/** @type {string|Element} */ target, /** @type {{kind?: Kind, attempt?: number, guarded?: boolean}} */ options = {}) =>
       ready(target, options).catch((error) => failedCall(String(error))),
     stable: (/** @type {string|Element} */ target) => stable(target).catch(() => false),
     focus: callOr(focus, false),
