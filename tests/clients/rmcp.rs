@@ -42,8 +42,11 @@ async fn main() -> Result<()> {
         ClientLifecycleMode::Initialize
     };
     let client: Client = if let Some(url) = cli.http {
-        let token = std::env::var("EBB_TOKEN").context("EBB_TOKEN is not set")?;
-        let config = StreamableHttpClientTransportConfig::with_uri(url).auth_header(token);
+        let config = StreamableHttpClientTransportConfig::with_uri(url);
+        let config = match std::env::var("EBB_TOKEN") {
+            Ok(token) => config.auth_header(token),
+            Err(_) => config,
+        };
         Box::pin(about.serve_with_lifecycle(StreamableHttpClientTransport::from_config(config), lifecycle)).await?
     } else {
         let (program, arguments) = cli.stdio.split_first().context("neither --http nor --stdio")?;

@@ -80,6 +80,8 @@ mod http_revival;
 mod http_streams;
 /// Nobody calls, or at the last moment; sessions that outlive their client or have several.
 mod idle;
+/// `ebb mcp --port`: the official libraries as its clients, over both transports of HTTP, and its own ways.
+mod mcp_http;
 /// `ebb mcp`: how it comes, and that nothing of it stays, whatever ends it.
 mod mcp_life;
 /// What `ebb mcp` is told reaches the pages and the answers: each option against a real page.

@@ -10,7 +10,7 @@ use support::{Calls, OwnServer, Place, Site, modern_message, procs, wait_for};
 const SOON: Duration = Duration::from_secs(2);
 
 /// Nothing runs any more and no file is left but the profile of the workspace.
-fn nothing_is_left(place: &Place) {
+pub(crate) fn nothing_is_left(place: &Place) {
     wait_for("nothing is left", Duration::from_secs(5), || {
         let processes = place.processes();
         let files = procs::names(&place.path().join("tmp"));

@@ -16,7 +16,7 @@ fn scene() -> Scene {
 const fn limit(reach: Reach) -> Duration {
     match reach {
         Reach::Stdio => ms(500),
-        Reach::Http => ms(1_000),
+        Reach::Http | Reach::Sse => ms(1_000),
     }
 }
 

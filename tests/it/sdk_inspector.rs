@@ -33,7 +33,7 @@ fn server(scene: &Scene, reach: Reach) -> Vec<String> {
             let (ebb, socket) = (bin("ebb").display().to_string(), scene.host.socket().display().to_string());
             vec!["--".to_owned(), ebb, "connect".to_owned(), "--socket".to_owned(), socket, "--no-start".to_owned()]
         }
-        Reach::Http => {
+        Reach::Http | Reach::Sse => {
             let (url, token) = (format!("http://{}/mcp", scene.host.http()), scene.host.token());
             let header = format!("Authorization: Bearer {token}");
             ["--transport", "http", "--server-url", &url, "--header", &header].map(str::to_owned).to_vec()

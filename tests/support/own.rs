@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     io::{BufRead, BufReader, Read as _, Write},
+    net::SocketAddr,
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},
     sync::{
         Arc, Mutex,
@@ -75,6 +76,20 @@ impl OwnServer {
         });
         let input = child.stdin.take();
         Self { child, input, said, answers: HashMap::new(), errors, next: 1 }
+    }
+
+    /// Starts one that listens at a free port; and where.
+    #[must_use]
+    pub fn listen(place: &Place, arguments: &[&str], environment: &[(&str, &str)]) -> (Self, SocketAddr) {
+        let mut command = place.command("ebb");
+        command.args(["mcp", "--port", "0"]).args(arguments).envs(environment.iter().copied());
+        let server = Self::run(&mut command);
+        let port = wait_for("it listens", HANDSHAKE, || {
+            let said = server.errors();
+            let port = said.lines().find_map(|line| line.strip_prefix("Listening on http://localhost:")?.parse().ok());
+            port.ok_or(said)
+        });
+        (server, SocketAddr::from(([127, 0, 0, 1], port)))
     }
 
     /// Says hello and waits for the answer, which it gives.

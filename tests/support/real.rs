@@ -59,8 +59,10 @@ impl Era {
 pub enum Reach {
     /// It starts `ebb connect`.
     Stdio,
-    /// Over HTTP, with the token.
+    /// Over HTTP, with the token where there is one.
     Http,
+    /// Over the transport of HTTP of 2024, an event stream.
+    Sse,
 }
 
 /// A client of one library, era and transport.
@@ -93,13 +95,25 @@ impl Library {
         let reaches = [Reach::Stdio, Reach::Http];
         eras.iter().flat_map(|era| reaches.map(move |reach| Real { library: self, era: *era, reach })).collect()
     }
+
+    /// In every era that it can speak, over every transport of HTTP that it has.
+    #[must_use]
+    pub fn over_http(self) -> Vec<Real> {
+        let streamable = self.all().into_iter().filter(|real| real.reach == Reach::Http);
+        let old = Real { library: self, era: Era::Legacy, reach: Reach::Sse };
+        streamable.chain((self != Self::Rmcp).then_some(old)).collect()
+    }
 }
 
 impl Real {
     /// For messages and figures.
     #[must_use]
     pub fn name(self) -> String {
-        let reach = if self.reach == Reach::Stdio { "stdio" } else { "HTTP" };
+        let reach = match self.reach {
+            Reach::Stdio => "stdio",
+            Reach::Http => "HTTP",
+            Reach::Sse => "SSE",
+        };
         format!("{}, {}, {reach}", self.library.name(), self.era.revision())
     }
 
@@ -110,12 +124,23 @@ impl Real {
         let server = server.into_iter().chain([host.socket().display().to_string(), "--no-start".to_owned()]);
         match self.reach {
             Reach::Stdio => self.start_in(host, name, &server.collect::<Vec<_>>()),
-            Reach::Http => {
+            Reach::Http | Reach::Sse => {
                 let mut command = self.program(host, name);
                 command.args(["--http", &format!("http://{}/mcp", host.http())]).env("EBB_TOKEN", host.token());
                 self.ready(command, name)
             }
         }
+    }
+
+    /// Starts it against a server of its own that asks for no token.
+    #[must_use]
+    pub fn start_at(self, place: &Place, name: &str, server: &str) -> Agent {
+        let mut command = self.program(place, name);
+        match self.reach {
+            Reach::Sse => command.args(["--sse", &format!("{server}/sse")]),
+            _ => command.args(["--http", &format!("{server}/mcp")]),
+        };
+        self.ready(command, name)
     }
 
     /// Starts it with any server behind its standard streams.

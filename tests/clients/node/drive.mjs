@@ -1,20 +1,24 @@
 // What both official TypeScript clients have in common here: a test says on standard input, in lines of JSON, what
 // the client does, and hears on standard output what came of it. `{"ready": ...}` comes first.
 //
-// Arguments: --name NAME --era legacy|modern, then --http URL (token in EBB_TOKEN) or --stdio COMMAND ARGUMENT...
+// Arguments: --name NAME --era legacy|modern, then --http URL or --sse URL (token in EBB_TOKEN) or
+// --stdio COMMAND ARGUMENT...
 import { createInterface } from "node:readline";
 
 const words = process.argv.slice(2);
 const value = (flag) => words[words.indexOf(flag) + 1];
 const server = words.indexOf("--stdio");
+const sse = words.includes("--sse");
+const { EBB_TOKEN: token } = process.env;
 
 export const wanted = {
   name: value("--name"),
   era: value("--era"),
-  url: server < 0 ? new URL(value("--http")) : undefined,
+  sse,
+  url: server < 0 ? new URL(value(sse ? "--sse" : "--http")) : undefined,
   command: words[server + 1],
   args: words.slice(server + 2),
-  headers: { Authorization: `Bearer ${process.env.EBB_TOKEN}` },
+  headers: token ? { Authorization: `Bearer ${token}` } : {},
 };
 
 const say = (message) => process.stdout.write(`${JSON.stringify(message)}\n`);

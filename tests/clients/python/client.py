@@ -1,6 +1,6 @@
 """The official Python client, told what to do by lines of JSON on standard input.
 
-Arguments: --name NAME --era legacy|modern, then --http URL (token in EBB_TOKEN) or --stdio COMMAND ARGUMENT...
+Arguments: --name NAME --era legacy|modern, then --http URL or --sse URL (token in EBB_TOKEN) or --stdio COMMAND ARGUMENT...
 What came of each step goes to standard output, a line each; {"ready": ...} comes first.
 """
 
@@ -11,6 +11,7 @@ import sys
 import anyio
 import httpx2
 from mcp import Client, StdioServerParameters
+from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import Implementation
 
@@ -52,8 +53,12 @@ async def main() -> None:
         # `auto` asks the server first and falls back; a test says which it expects.
         "mode": "auto" if value("--era") == "modern" else "legacy",
     }
-    if "--http" in WORDS:
-        headers = {"Authorization": f"Bearer {os.environ['EBB_TOKEN']}"}
+    token = os.environ.get("EBB_TOKEN")
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    if "--sse" in WORDS:
+        async with Client(sse_client(value("--sse"), headers=headers), **options) as client:
+            await drive(client)
+    elif "--http" in WORDS:
         timeout = httpx2.Timeout(30, read=300)
         async with httpx2.AsyncClient(headers=headers, timeout=timeout) as http:
             async with Client(streamable_http_client(value("--http"), http_client=http), **options) as client:
