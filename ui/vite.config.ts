@@ -20,6 +20,8 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
     reportCompressedSize: false,
+    // How long plugins take is of no use to whoever starts Ebb for the first time.
+    rolldownOptions: { checks: { pluginTimings: false, bundlerTimings: false } },
   },
   server: { port: 5173, strictPort: true },
   test: {

@@ -1,9 +1,13 @@
 //! The command line: `status`, `sessions`, `end`, `history`, `doctor`.
 
-use std::{process::Output, time::Duration};
+use std::{
+    net::{SocketAddr, TcpStream},
+    process::Output,
+    time::Duration,
+};
 
 use serde_json::{Value, json};
-use support::{Calls, Place, Site, TestHost, Via, wait_for};
+use support::{Calls, Place, Site, TestHost, Via, http, wait_for};
 
 struct Said {
     code: Option<i32>,
@@ -29,6 +33,26 @@ impl Said {
 
 fn ebb(host: &TestHost, words: &[&str]) -> Said {
     Said::of(&host.ebb(words).output().unwrap())
+}
+
+#[test]
+fn a_running_host_gives_a_link_to_its_dashboard() {
+    let mut host = TestHost::start();
+    let link = |words: &[&str]| ebb(&host, words).ok();
+    let first = link(&["dashboard"]).out;
+    assert!(first.starts_with("dashboard at http://127.0.0.1:") && first.contains(" (works once,"), "{first}");
+    let second = link(&["dashboard", "--json"]).json()["url"].as_str().unwrap().to_owned();
+    let url = first.split(' ').nth(2).unwrap();
+    let (base, code) = url.split_once("#code=").unwrap();
+    assert!(
+        second.starts_with(base) && code.len() > 20 && !second.ends_with(code),
+        "one server, a code each: {second}"
+    );
+    let target: SocketAddr = base.trim_start_matches("http://").trim_end_matches('/').parse().unwrap();
+    let page = format!("GET / HTTP/1.1\r\nHost: {target}\r\nConnection: close\r\n\r\n");
+    assert_eq!(http::raw(target, page.as_bytes()).unwrap().status, 200);
+    let (status, _) = host.terminate();
+    assert!(status.success() && TcpStream::connect(target).is_err(), "it ends with its host: {status}");
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod config;
 mod connect;
 mod control;
 mod cursors;
+mod dashboard;
 mod detach;
 mod doctor;
 mod end;
@@ -40,6 +41,8 @@ enum Command {
     Mcp(mcp::Args),
     /// Run the host without a window, until it is told to stop.
     Serve(serve::Args),
+    /// Print a link to the dashboard of the running host, for a browser on this machine.
+    Dashboard(place::Place),
     /// Show whether Ebb runs, and what it holds.
     Status(place::Place),
     /// List the open sessions.
@@ -73,6 +76,7 @@ fn main() -> ExitCode {
         Command::Connect(args) => connect::run(args),
         Command::Mcp(args) => mcp::run(&args),
         Command::Serve(args) => serve::run(args),
+        Command::Dashboard(args) => dashboard::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Sessions(args) => sessions::run(&args),
         Command::End(args) => end::run(&args),

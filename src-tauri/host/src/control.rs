@@ -127,6 +127,8 @@ pub enum Command {
         #[cfg_attr(feature = "typescript", ts(optional))]
         route: Option<String>,
     },
+    /// Serves the dashboard over HTTP, unless that is so already, and makes a link that works once.
+    Dashboard,
     /// Writes, reads and removes a cursor in a store, as a host with that setting would.
     TestStore {
         /// `memory`, `sqlite`, or the URL of a Redis.
@@ -368,6 +370,8 @@ pub enum Reply {
     Settings(Box<SettingsView>),
     /// To `thumbnail`.
     Thumbnail(Thumbnail),
+    /// To `dashboard`.
+    Link(String),
     /// To everything else: how many things it touched.
     Done(u32),
 }

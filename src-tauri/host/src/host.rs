@@ -81,7 +81,6 @@ pub struct Host {
     browsers: Arc<Browsers>,
     history: Arc<History>,
     control: Control,
-    dashboard: Option<Dashboard>,
     control_socket: ControlSocket,
     mcp: McpServer,
     http: Vec<HttpServer>,
@@ -179,7 +178,9 @@ impl Host {
             history: Arc::clone(&history),
             host: Arc::clone(&info) as Arc<dyn HostInfo>,
         });
-        let dashboard = dashboard.map(|port| Dashboard::start(port, control.clone())).transpose()?;
+        if let Some(port) = dashboard {
+            info.serve_dashboard(port, &control)?;
+        }
         let control_socket = ControlSocket::start(Listener::bind(&paths.control_sock, &lock)?, control.clone());
         let tools = ToolHost::new(manager.clone(), cursors, Arc::clone(&browsers), Arc::new(settings));
         // Written before anybody can be served: a client that asks where the host is must not find a dead one.
@@ -208,9 +209,6 @@ impl Host {
         for port in servers.iter().filter_map(HttpServer::address).map(|address| address.port()) {
             tools.browsers.guard().own_port(port);
         }
-        if let Some(port) = dashboard.as_ref().map(Dashboard::port) {
-            tools.browsers.guard().own_port(port);
-        }
         let mcp = McpServer::start(Listener::bind(&paths.mcp_sock, &lock)?, tools);
 
         let host = Self {
@@ -220,7 +218,6 @@ impl Host {
             browsers,
             history,
             control,
-            dashboard,
             control_socket,
             mcp,
             http: servers,
@@ -303,7 +300,7 @@ impl Host {
     /// The address of its dashboard with a new one-time code, where it has one.
     #[must_use]
     pub fn dashboard_url(&self) -> Option<String> {
-        self.dashboard.as_ref().map(Dashboard::url)
+        self.info.dashboard.lock().as_ref().map(Dashboard::url)
     }
 
     /// Where MCP is served over HTTP, where it is.
@@ -338,7 +335,8 @@ impl Host {
         if !self.history.flush().await {
             tracing::warn!("the history could not write everything before the end");
         }
-        if let Some(dashboard) = &self.dashboard {
+        let dashboard = self.info.dashboard.lock().take();
+        if let Some(dashboard) = dashboard {
             dashboard.stop().await;
         }
         self.control_socket.stop().await;
@@ -382,6 +380,8 @@ struct Info {
     quit: watch::Sender<Option<AskedBy>>,
     stopping: OnceLock<()>,
     show_window: Mutex<Option<ShowWindow>>,
+    /// Its server holds what holds this: the host's end takes it out.
+    dashboard: Mutex<Option<Dashboard>>,
 }
 
 impl Info {
@@ -428,7 +428,19 @@ impl Info {
             quit: watch::Sender::new(None),
             stopping: OnceLock::new(),
             show_window: Mutex::new(show_window),
+            dashboard: Mutex::default(),
         })
+    }
+
+    /// Serves the dashboard at a port, 0 for a free one, where it is not served yet; its link.
+    fn serve_dashboard(&self, port: u16, control: &Control) -> Result<String> {
+        let mut dashboard = self.dashboard.lock();
+        let served = match dashboard.take() {
+            Some(served) => served,
+            None => Dashboard::start(port, control.clone())?,
+        };
+        self.browsers.guard().own_port(served.port());
+        Ok(dashboard.insert(served).url())
     }
 
     fn stopping(&self) {
@@ -462,8 +474,15 @@ impl HostInfo for Info {
         match &*self.show_window.lock() {
             Some(show) => show(route),
             None => Err(Error::new(Code::Internal, "this host has no window")
-                .next("Start `ebb serve --dashboard` and open the address it prints.")),
+                .next("Run `ebb dashboard` and open the address it prints.")),
         }
+    }
+
+    fn dashboard(&self, control: &Control) -> Result<String> {
+        if self.stopping.get().is_some() {
+            return Err(Error::new(Code::ShuttingDown, "Ebb is stopping").next("Start Ebb again, then ask again."));
+        }
+        self.serve_dashboard(0, control)
     }
 
     fn memory(&self, long: bool) -> MemoryHistory {

@@ -275,7 +275,7 @@ fn display() -> Check {
     let known = display_name();
     // Without one nothing is wrong: that is what the dashboard over HTTP is for.
     known.map_or_else(
-        || Check::ok("display", "none; `ebb serve --dashboard` shows the dashboard over HTTP"),
+        || Check::ok("display", "none; `ebb dashboard` shows the dashboard over HTTP"),
         |display| Check::ok("display", display),
     )
 }

@@ -56,6 +56,12 @@ pub trait HostInfo: Send + Sync {
     /// Where the host has no window to show.
     fn show_window(&self, route: Option<String>) -> Result<()>;
 
+    /// A link to the dashboard over HTTP, which is served from now on; `control` is what it speaks to.
+    ///
+    /// # Errors
+    /// No port can be had, or the host stops.
+    fn dashboard(&self, control: &Control) -> Result<String>;
+
     /// Memory over the last hour, or over the last day (`long`), of all sessions and the shared browser.
     fn memory(&self, long: bool) -> MemoryHistory;
 
@@ -206,6 +212,7 @@ impl Control {
                 host.show_window(route.map(checked_route).transpose()?)?;
                 Ok(Reply::Done(1))
             }
+            Command::Dashboard => Ok(Reply::Link(host.dashboard(self)?)),
             Command::TestStore { store } => {
                 host.test_store(store.0.parse()?).await?;
                 Ok(Reply::Done(1))

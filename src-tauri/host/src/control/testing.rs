@@ -126,6 +126,10 @@ impl HostInfo for Asked {
         ))
     }
 
+    fn dashboard(&self, _: &Control) -> Result<String> {
+        Err(Error::new(Code::Internal, "no dashboard here"))
+    }
+
     fn thumbnail(&self, _: SessionId, tab: u32) -> BoxFuture<'_, Result<Bytes>> {
         Box::pin(std::future::ready(match tab {
             1 => Ok(Bytes::from_static(b"\xff\xd8\xff")),

@@ -44,7 +44,7 @@ pub(super) async fn check(State(port): State<u16>, request: Request, next: Next)
             });
             error(
                 StatusCode::FORBIDDEN,
-                &Error::new(Code::InvalidArguments, why).next("Open the address that `ebb serve --dashboard` prints"),
+                &Error::new(Code::InvalidArguments, why).next("Open the address that `ebb dashboard` prints"),
             )
         }
     };

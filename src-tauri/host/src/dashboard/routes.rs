@@ -78,7 +78,7 @@ async fn login(State(here): State<Here>, body: Bytes) -> Response {
         None => guard::error(
             StatusCode::UNAUTHORIZED,
             &Error::new(Code::InvalidArguments, "this code was used, is older than a minute, or never was")
-                .next("Ask for a new address with `ebb serve --dashboard`"),
+                .next("Ask for a new address with `ebb dashboard`"),
         ),
     }
 }
@@ -88,7 +88,7 @@ async fn logged_in(State(here): State<Here>, request: Request, next: Next) -> Re
         return next.run(request).await;
     }
     let error = Error::new(Code::InvalidArguments, "this browser is not logged in")
-        .next("Open the address that `ebb serve --dashboard` prints");
+        .next("Open the address that `ebb dashboard` prints");
     guard::error(StatusCode::UNAUTHORIZED, &error)
 }
 

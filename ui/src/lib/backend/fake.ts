@@ -210,6 +210,8 @@ export class FakeBackend implements Backend {
         return this.#replySettings()
       case 'thumbnail':
         throw refusal('timeout', 'the page does not answer in time')
+      case 'dashboard':
+        return { reply: 'link', data: 'http://127.0.0.1:40000/#code=fake' }
       case 'show_window':
         return { reply: 'done', data: 0 }
     }

@@ -3,7 +3,7 @@ import type { Command, Error as EbbError, Numbered, Reply, Snapshot } from '$lib
 import type { Backend } from './backend'
 
 const RETRY_MS = 2000
-const NEW_LINK = 'Ask the terminal that runs `ebb serve --dashboard` for a new link.'
+const NEW_LINK = '`ebb dashboard` in a terminal prints a new link.'
 
 export function httpBackend(): Backend {
   const loggedIn = login()
@@ -101,5 +101,5 @@ function json(body: unknown): RequestInit {
 }
 
 function unreachable(): EbbError {
-  return { code: 'internal', message: 'Ebb does not answer.', next: 'Check that `ebb serve --dashboard` still runs.' }
+  return { code: 'internal', message: 'Ebb does not answer.', next: '`ebb status` in a terminal says whether it runs.' }
 }

@@ -70,7 +70,7 @@ accepting: boolean, } | { "command": "show_window",
 /**
  * Such as `#/sessions/ses_...`.
  */
-route?: string, } | { "command": "test_store", 
+route?: string, } | { "command": "dashboard" } | { "command": "test_store", 
 /**
  * `memory`, `sqlite`, or the URL of a Redis.
  */

@@ -13,4 +13,4 @@ import type { Thumbnail } from "./Thumbnail";
 /**
  * The answer to a [`Command`].
  */
-export type Reply = { "reply": "snapshot", "data": Snapshot } | { "reply": "session", "data": SessionDetail } | { "reply": "cursors", "data": CursorList } | { "reply": "report", "data": CleanupReport } | { "reply": "history", "data": HistoryPage } | { "reply": "memory", "data": MemoryHistory } | { "reply": "setups", "data": Array<SetupView> } | { "reply": "plan", "data": PlanView } | { "reply": "settings", "data": SettingsView } | { "reply": "thumbnail", "data": Thumbnail } | { "reply": "done", "data": number };
+export type Reply = { "reply": "snapshot", "data": Snapshot } | { "reply": "session", "data": SessionDetail } | { "reply": "cursors", "data": CursorList } | { "reply": "report", "data": CleanupReport } | { "reply": "history", "data": HistoryPage } | { "reply": "memory", "data": MemoryHistory } | { "reply": "setups", "data": Array<SetupView> } | { "reply": "plan", "data": PlanView } | { "reply": "settings", "data": SettingsView } | { "reply": "thumbnail", "data": Thumbnail } | { "reply": "link", "data": string } | { "reply": "done", "data": number };
