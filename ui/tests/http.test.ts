@@ -44,7 +44,7 @@ test('a used link says what to do', async () => {
     .toEqual({
       state: 'refused',
       message: 'This link was used or is older than a minute.',
-      next: 'Ask the terminal that runs `ebb serve --dashboard` for a new link.',
+      next: '`ebb dashboard` in a terminal prints a new link.',
     })
   stop()
 })
