@@ -408,6 +408,26 @@ fn keys_of_a_killed_host_go_at_its_next_start_and_nobody_elses() {
     assert_eq!(all, Vec::<String>::new(), "hosts that end in order leave no sign of life");
 }
 
+/// The next start is no better moment than any other: Redis may not answer just then.
+#[test]
+fn keys_of_a_killed_host_go_as_soon_as_redis_answers() {
+    let redis = Redis::start();
+    let mut host = TestHost::with(at(&redis.url()));
+    let mut agent = host.agent(Via::Socket, "lost");
+    agent.open("about:blank");
+    agent.large("lost", 100);
+    let session = host.control().session_of("lost");
+    host.kill();
+    assert!(!redis.keys_of(&session).is_empty(), "a killed host removes nothing");
+    redis.freeze();
+    host.restart();
+    wait_for_problem(&host.control(), "Redis");
+    redis.thaw();
+    wait_for_no_key(&redis, &session);
+    wait_for_recovery(&host.control());
+    assert!(host.control().snapshot().sessions.is_empty(), "and no client was needed for it");
+}
+
 #[test]
 fn keys_of_a_host_that_never_comes_back_go_with_its_lease() {
     const LEASE: Duration = Duration::from_secs(1);

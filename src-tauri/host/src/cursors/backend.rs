@@ -99,28 +99,23 @@ impl Backend {
 
     /// Looks after the store while there are sessions or a problem stands; tells watchers of the host
     /// when it fails or works again, and has leftovers tried again then. What the dead instances left
-    /// in a shared place goes first. For ever.
-    pub async fn keep(&self, manager: SessionManager, dead: Vec<InstanceId>) {
+    /// in a shared place goes first, or as soon as the place answers. For ever.
+    pub async fn keep(&self, manager: SessionManager, mut dead: Vec<InstanceId>) {
         let Some(status) = &self.status else { return };
         let mut events = manager.subscribe();
         let mut changes = status.changes();
         // A Redis that is not there is known before the first client is, and dead hosts are tidied up after.
         if self.redis.is_some() {
             self.look().await;
-            for instance in dead {
-                match self.store.purge_instance(&instance).await {
-                    Ok(freed) if freed.count > 0 => {
-                        tracing::info!(%instance, cursors = freed.count, "removed what a dead host had left in Redis");
-                    }
-                    Ok(_) => {}
-                    // Its lease runs out, and then whoever lives removes it.
-                    Err(error) => tracing::debug!(%instance, %error, "what a dead host left stays for now"),
-                }
-            }
+        } else {
+            dead.clear();
         }
         let mut failing = false;
         loop {
             let problem = status.problem().is_some();
+            if !problem {
+                self.bury(&mut dead).await;
+            }
             if failing && !problem {
                 let cleared = manager.retry_leftovers().await;
                 tracing::debug!(cleared, "tried what the store could not free");
@@ -128,7 +123,7 @@ impl Backend {
             failing = problem;
             let regular = self.redis.is_some() && !manager.list().is_empty();
             let nap = async {
-                match (failing, regular) {
+                match (failing || !dead.is_empty(), regular) {
                     (true, _) => sleep(AGAIN).await,
                     (false, true) => sleep(REGULAR).await,
                     (false, false) => std::future::pending().await,
@@ -143,6 +138,22 @@ impl Backend {
                     manager.emit(Event::Host);
                 }
                 event = wanted(&mut events) => if event.is_none() { return },
+            }
+        }
+    }
+
+    /// Removes what dead instances left in a shared place; keeps in the list what is still there.
+    async fn bury(&self, dead: &mut Vec<InstanceId>) {
+        for instance in std::mem::take(dead) {
+            match self.store.purge_instance(&instance).await {
+                Ok(freed) if freed.count > 0 => {
+                    tracing::info!(%instance, cursors = freed.count, "removed what a dead host had left in Redis");
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::debug!(%instance, %error, "what a dead host left stays for now");
+                    dead.push(instance);
+                }
             }
         }
     }

@@ -37,6 +37,8 @@ pub(super) struct Holder {
 #[derive(Debug, Default)]
 pub(super) struct Finder {
     recent: Mutex<VecDeque<u32>>,
+    /// Held while all processes are looked through: a process with many new connections is looked for once.
+    search: Mutex<()>,
 }
 
 impl Finder {
@@ -50,8 +52,11 @@ impl Finder {
 
     fn holders(&self, inode: u32) -> Vec<u32> {
         let wanted = format!("socket:[{inode}]");
-        let recent: Vec<u32> = self.recent.lock().iter().copied().collect();
-        if let Some(pid) = recent.into_iter().find(|pid| holds(*pid, &wanted)) {
+        if let Some(pid) = self.among_recent(&wanted) {
+            return vec![pid];
+        }
+        let _search = self.search.lock();
+        if let Some(pid) = self.among_recent(&wanted) {
             return vec![pid];
         }
         let own = std::process::id();
@@ -71,6 +76,11 @@ impl Finder {
             recent.truncate(REMEMBERED);
         }
         found
+    }
+
+    fn among_recent(&self, wanted: &str) -> Option<u32> {
+        let recent: Vec<u32> = self.recent.lock().iter().copied().collect();
+        recent.into_iter().find(|pid| holds(*pid, wanted))
     }
 }
 
