@@ -12,7 +12,7 @@ use std::{
 };
 
 use serde_json::json;
-use support::{Calls as _, HostArgs, Site, TestHost};
+use support::{Calls as _, Client, HostArgs, Site, TestHost};
 
 /// Where clouds keep credentials.
 const METADATA: &str = "169.254.169.254";
@@ -76,6 +76,43 @@ fn redirecting(to: &'static str) -> String {
         }
     });
     format!("http://{address}/")
+}
+
+/// Shared and service workers: requests of their own, scripts that they take in, redirects.
+fn workers_of_several_pages(client: &mut Client, site: &Site) {
+    let turn = redirecting("http://sly.test/");
+    let to = ["http://169.254.169.254/", "http://sly.test/", "http://inner.test/", "http://10.9.8.7/", &turn];
+    let ask = "const ask = url => fetch(url, {mode: 'no-cors'}).then(() => 'reached', () => 'refused');
+        const take = url => { try { importScripts(url); return 'reached'; } catch { return 'refused'; } };";
+    site.page(
+        "/shared.js",
+        &format!(
+            "{ask} const taken = {to:?}.map(take); onconnect = event => Promise.all({to:?}.map(ask))
+        .then(all => event.ports[0].postMessage([...taken, ...all].join(' ')));"
+        ),
+    );
+    site.page(
+        "/service.js",
+        &format!(
+            "{ask} const taken = {to:?}.map(take);
+        oninstall = event => event.waitUntil(skipWaiting()); onactivate = event => event.waitUntil(clients.claim());
+        onmessage = event => event.waitUntil(Promise.all([...{to:?}, location.origin + '/ok'].map(ask))
+            .then(all => event.source.postMessage([...taken, ...all].join(' '))));"
+        ),
+    );
+    client.open(&site.url("/ok"));
+    let refused = ["refused"; 10].join(" ");
+    let said = client.evaluate(
+        "() => new Promise(done => { const worker = new SharedWorker('/shared.js');
+        worker.port.onmessage = event => done(event.data); worker.onerror = () => done('no worker'); })",
+    );
+    assert_eq!(said, format!("\"{refused}\""), "a shared worker");
+    let said = client.evaluate(
+        "() => navigator.serviceWorker.register('/service.js')
+        .then(() => navigator.serviceWorker.ready).then(all => new Promise(done => {
+            navigator.serviceWorker.onmessage = event => done(event.data); all.active.postMessage(1); }))",
+    );
+    assert_eq!(said, format!("\"{refused} reached\""), "a service worker reaches its own site");
 }
 
 #[test]
@@ -163,6 +200,7 @@ fn inside_a_network_of_its_own() {
     }";
     let said = client.evaluate(&tries);
     assert!(!said.contains("reached"), "{said}");
+    workers_of_several_pages(&mut client, &site);
     for to in ["http://169.254.169.254/", "http://sly.test/", "http://10.9.8.7/"] {
         client.open(&site.url("/ok"));
         client.call("browser_evaluate", json!({"function": format!("() => {{ window.open('{to}'); }}")}));

@@ -130,7 +130,7 @@ impl Chromium {
         };
         let mut attach = SetAutoAttachParams::new(true, true);
         attach.flatten = Some(true);
-        attach.filter = Some(only_pages());
+        attach.filter = Some(pages_and_shared_workers());
         let mut discover = SetDiscoverTargetsParams::new(true);
         discover.filter = Some(only_pages());
         connection.post(None, &discover);
@@ -334,6 +334,13 @@ impl Chromium {
 }
 
 /// Pages, and neither their workers nor what the browser shows of itself.
+/// Workers that serve several pages make requests of their own.
+fn pages_and_shared_workers() -> TargetFilter {
+    let kind = |kind: &str| FilterEntry { exclude: None, r#type: Some(kind.to_owned()) };
+    let others = FilterEntry { exclude: Some(true), r#type: None };
+    TargetFilter::new(vec![kind("page"), kind("service_worker"), kind("shared_worker"), others])
+}
+
 fn only_pages() -> TargetFilter {
     TargetFilter::new(vec![
         FilterEntry { exclude: None, r#type: Some("page".to_owned()) },

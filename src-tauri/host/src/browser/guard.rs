@@ -3,8 +3,8 @@
 //! What counts is the address that a name leads to, not the name. Link-local addresses, where clouds keep their
 //! credentials, and Ebb's own ports are never opened; private networks only by setting; this machine always,
 //! because people test what they build. Every request of a page waits until its address was looked at, redirects
-//! included; WebSockets and workers that serve several pages only meet [`RESOLVER_RULES`] in the browser. A name
-//! is looked up again once its answer is a second old, so one that changes later is seen.
+//! included, and so does every request of a worker that serves several pages; WebSockets only meet
+//! [`RESOLVER_RULES`] in the browser. A name is looked up again once its answer is a second old, so one that changes later is seen.
 
 use std::{
     collections::HashMap,

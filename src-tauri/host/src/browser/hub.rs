@@ -22,7 +22,9 @@ use super::{
     chromium::Chromium,
     downloads::Then,
     guard::Guard,
+    intercept,
     pipe::EventSink,
+    routes::Routes,
     seed::{self, SeedEvent},
     session::{Context, SessionBrowser, explain},
     tab::Tab,
@@ -34,6 +36,8 @@ pub(crate) struct Hub {
     chromium: OnceLock<Weak<Chromium>>,
     sessions: Mutex<HashMap<String, Weak<SessionBrowser>>>,
     tabs: Mutex<HashMap<String, Arc<Tab>>>,
+    /// Shared and service workers, by their DevTools session.
+    workers: Mutex<HashMap<String, Weak<SessionBrowser>>>,
     tasks: TaskTracker,
     /// Which addresses pages may reach.
     guard: Arc<Guard>,
@@ -55,8 +59,16 @@ impl Hub {
     }
 
     fn with(tasks: TaskTracker, guard: Arc<Guard>, of_others: bool) -> Arc<Self> {
-        let (chromium, sessions, tabs) = (OnceLock::new(), Mutex::default(), Mutex::default());
-        Arc::new(Self { chromium, sessions, tabs, tasks, guard, seeding: Mutex::default(), of_others })
+        Arc::new(Self {
+            chromium: OnceLock::new(),
+            sessions: Mutex::default(),
+            tabs: Mutex::default(),
+            workers: Mutex::default(),
+            tasks,
+            guard,
+            seeding: Mutex::default(),
+            of_others,
+        })
     }
 
     /// Tells the hub which Chromium it serves.
@@ -157,6 +169,9 @@ impl Hub {
             (text("/sessionId"), text("/targetInfo/targetId"), text("/targetInfo/browserContextId"));
         let Some(chromium) = self.chromium.get().and_then(Weak::upgrade) else { return };
         let session = self.sessions.lock().get(context).and_then(Weak::upgrade);
+        if matches!(text("/targetInfo/type"), "service_worker" | "shared_worker") {
+            return self.worker_attached(&chromium, cdp, session.as_ref());
+        }
         if session.is_none() && self.seed(Some(context), cdp, "Target.attachedToTarget", params) {
             return;
         }
@@ -183,6 +198,31 @@ impl Hub {
         self.tasks.spawn(tab.set_up());
     }
 
+    /// A worker that serves several pages: its requests wait as those of pages do. It begins once that is said.
+    fn worker_attached(&self, chromium: &Chromium, cdp: &str, session: Option<&Arc<SessionBrowser>>) {
+        self.workers.lock().insert(cdp.to_owned(), session.map(Arc::downgrade).unwrap_or_default());
+        let (method, params) = intercept::waits();
+        chromium.connection.post_raw(Some(cdp), method, &params);
+        chromium.connection.post(Some(cdp), &RunIfWaitingForDebuggerParams::default());
+    }
+
+    /// A request that waits: of a tab, or of a worker that serves several pages.
+    fn paused(&self, session: &str, params: &Value) {
+        let Some(chromium) = self.chromium.get().and_then(Weak::upgrade) else { return };
+        if let Some(tab) = self.tab(session) {
+            return intercept::answer(&chromium, session, tab.routes(), &self.guard, &self.tasks, params);
+        }
+        let Some(owner) = self.workers.lock().get(session).cloned() else {
+            return drop(self.seed(None, session, "Fetch.requestPaused", params));
+        };
+        match owner.upgrade() {
+            Some(owner) => {
+                intercept::answer(&chromium, session, &owner.overrides.routes, &self.guard, &self.tasks, params);
+            }
+            None => intercept::answer(&chromium, session, &Routes::default(), &self.guard, &self.tasks, params),
+        }
+    }
+
     /// A part of a tab that is spoken to in a DevTools session of its own: a frame in another process, or a worker,
     /// which nobody needs to speak to. It waits until it is told to begin.
     fn part_attached(&self, tab: &Arc<Tab>, parent: &str, session: &str, info: &Value) {
@@ -203,6 +243,9 @@ impl Hub {
 
     fn detached(&self, params: &Value) {
         let Some(cdp) = params.pointer("/sessionId").and_then(Value::as_str) else { return };
+        if self.workers.lock().remove(cdp).is_some() {
+            return;
+        }
         let Some(tab) = self.tabs.lock().remove(cdp) else { return };
         if tab.cdp != cdp {
             tab.poke(|state| state.session_gone(cdp));
@@ -299,14 +342,7 @@ impl EventSink for Hub {
             }
             (_, "Browser.downloadWillBegin") => self.download_begins(&params),
             (_, "Browser.downloadProgress") => self.download_goes_on(&params),
-            (Some(session), "Fetch.requestPaused") => match self.tab(session) {
-                Some(tab) => {
-                    if let Some(chromium) = self.chromium.get().and_then(Weak::upgrade) {
-                        super::intercept::answer(&chromium, session, tab.routes(), &self.guard, &self.tasks, &params);
-                    }
-                }
-                None => drop(self.seed(None, session, method, &params)),
-            },
+            (Some(session), "Fetch.requestPaused") => self.paused(session, &params),
             (Some(session), _) => {
                 if let Some(tab) = self.tab(session) {
                     tab.event(session, method, &params);

@@ -17,7 +17,7 @@ use chromiumoxide::{
                 AddScriptToEvaluateOnNewDocumentParams, CreateIsolatedWorldParams, EnableParams as PageEnable,
                 SetInterceptFileChooserDialogParams, SetLifecycleEventsEnabledParams,
             },
-            target::SetAutoAttachParams,
+            target::{FilterEntry, SetAutoAttachParams, TargetFilter},
         },
         js_protocol::runtime::{
             CallArgument, CallFunctionOnParams, EnableParams as RuntimeEnable, EvaluateParams, ExecutionContextId,
@@ -209,6 +209,12 @@ impl Tab {
         // Workers too: Chromium makes them wait whether or not they are attached to, and the hub lets them go on.
         let mut attach = SetAutoAttachParams::new(true, true);
         attach.flatten = Some(true);
+        // Workers that serve several pages are the browser's: there their requests wait before they begin.
+        let others = ["service_worker", "shared_worker"]
+            .map(|kind| FilterEntry { exclude: Some(true), r#type: Some(kind.to_owned()) });
+        let all = FilterEntry { exclude: None, r#type: None };
+        attach.filter = (self.chromium.pid().is_some())
+            .then(|| TargetFilter::new(others.into_iter().chain([all]).collect::<Vec<_>>()));
         self.post_to(session, &PageEnable::default());
         self.post_to(session, &SetLifecycleEventsEnabledParams::new(true));
         self.post_to(session, &RuntimeEnable::default());
