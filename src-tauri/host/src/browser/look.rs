@@ -19,7 +19,8 @@ use tokio::time::timeout;
 use super::{
     pipe::CALL,
     snapshot::{RenderOptions, Rendered, Tree, diff, render},
-    tab::{Returns, Tab},
+    tab::Tab,
+    tab_script::Returns,
     target::{self, Target},
 };
 

@@ -8,10 +8,7 @@ use chromiumoxide::cdp::{
 };
 use ebb_core::{Code, Error, Result};
 
-use super::{
-    tab::{Returns, Tab},
-    tab_state::TabState,
-};
+use super::{tab::Tab, tab_script::Returns, tab_state::TabState};
 use crate::options::ClientOptions;
 
 /// After the document's content is there, its `load` may take this much longer.
@@ -170,7 +167,7 @@ async fn ask(tab: &Arc<Tab>, address: &str, deadline: Duration) -> Result<Asked>
         return Err(tab.crash());
     }
     if !there {
-        return Err(if gone(tab) { super::tab::browser_lost() } else { late(address, deadline) });
+        return Err(if gone(tab) { super::tab_calls::browser_lost() } else { late(address, deadline) });
     }
     let shown = tab.peek(|state| state.loader.clone());
     tab.until(LOAD_GRACE, |state| state.crashed || state.loader != shown || state.lifecycle.loaded).await;

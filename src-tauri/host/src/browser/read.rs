@@ -15,7 +15,8 @@ use tokio::sync::oneshot;
 
 use super::{
     pipe::CALL,
-    tab::{Returns, Tab},
+    tab::Tab,
+    tab_script::Returns,
     target::{self, Target},
 };
 

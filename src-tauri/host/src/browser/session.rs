@@ -28,7 +28,8 @@ use super::{
     pool::Pool,
     profile,
     seed::seed,
-    tab::{Tab, browser_lost},
+    tab::Tab,
+    tab_calls::browser_lost,
 };
 use crate::{
     files::{Held, Place},

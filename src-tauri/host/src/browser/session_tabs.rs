@@ -9,7 +9,8 @@ use super::{
     chromium::Chromium,
     pipe::CALL,
     session::{Context, SessionBrowser, closing, explain},
-    tab::{Tab, browser_lost},
+    tab::Tab,
+    tab_calls::browser_lost,
 };
 
 /// The size of a new tab's viewport, in CSS pixels.

@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::tab::{Returns, Tab};
 use super::tab_state::TabState;
+use super::{tab::Tab, tab_script::Returns};
 
 /// Resolves with the title once two animation frames and 50 ms have passed without a change of the document, after 500 ms at the
 /// latest. Timers stand in for frames that a tab in the background does not draw, and end the wait to the millisecond.

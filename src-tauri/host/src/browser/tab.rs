@@ -1,7 +1,6 @@
-//! One tab: its DevTools session, what its events told, and the calls that race its end.
+//! One tab: its DevTools session, how it is set up, and what its events told.
 
 use std::{
-    future::Future,
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -14,19 +13,16 @@ use chromiumoxide::{
             log::EnableParams as LogEnable,
             network::EnableParams as NetworkEnable,
             page::{
-                AddScriptToEvaluateOnNewDocumentParams, CreateIsolatedWorldParams, EnableParams as PageEnable,
+                AddScriptToEvaluateOnNewDocumentParams, EnableParams as PageEnable,
                 SetInterceptFileChooserDialogParams, SetLifecycleEventsEnabledParams,
             },
             target::SetAutoAttachParams,
         },
-        js_protocol::runtime::{
-            CallArgument, CallFunctionOnParams, EnableParams as RuntimeEnable, EvaluateParams, ExecutionContextId,
-            RemoteObject, RunIfWaitingForDebuggerParams,
-        },
+        js_protocol::runtime::{EnableParams as RuntimeEnable, RunIfWaitingForDebuggerParams},
     },
     types::Command,
 };
-use ebb_core::{Code, Error, Result, devtools::Buffers, view::TabView};
+use ebb_core::{devtools::Buffers, view::TabView};
 use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::sync::watch;
@@ -39,7 +35,7 @@ use super::{
     memory::Renderers,
     mouse::Mouse,
     overrides::Overrides,
-    pipe::{CALL, CdpError},
+    pipe::CdpError,
     routes::Routes,
     snapshot,
     tab_state::{Modal, TabState},
@@ -47,7 +43,7 @@ use super::{
 use crate::{files::Place, options::ContextOptions};
 
 /// Longer than any call: the wait ends with what it waits for, or with the tab.
-const FOREVER: Duration = Duration::from_hours(24);
+pub(super) const FOREVER: Duration = Duration::from_hours(24);
 
 /// Bytes of a request's body that its event carries; the buffers keep as much.
 const MAX_BODY: i64 = 4 * 1024 * 1024;
@@ -98,15 +94,6 @@ pub(crate) struct ConsoleLog {
     pub(crate) told: u64,
     /// The file of the document whose first message has this number, and its lines so far.
     pub(crate) file: Option<(u64, Place, usize)>,
-}
-
-/// How a page function gives its result.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Returns {
-    /// As JSON.
-    Value,
-    /// As a reference to an object in the page.
-    Handle,
 }
 
 impl Tab {
@@ -294,207 +281,6 @@ impl Tab {
         self.peek(condition)
     }
 
-    /// A command to this tab, at most the ordinary deadline. Ends at once when the tab does.
-    ///
-    /// # Errors
-    /// Browser lost, page crashed, tab closed, no answer, or Chromium's refusal.
-    pub(crate) async fn call<C: Command>(&self, command: &C) -> Result<C::Response> {
-        self.call_within(command, CALL).await
-    }
-
-    /// The same with a deadline of its own.
-    ///
-    /// # Errors
-    /// As [`Tab::call`].
-    pub(crate) async fn call_within<C: Command>(&self, command: &C, deadline: Duration) -> Result<C::Response> {
-        self.racing(self.chromium.connection.call_within(Some(&self.cdp), command, deadline))
-            .await?
-            .map_err(|error| self.explain(&error))
-    }
-
-    /// A command by name whose answer says nothing.
-    ///
-    /// # Errors
-    /// As [`Tab::call`].
-    pub(crate) async fn send(&self, method: &str, params: &Value) -> Result<()> {
-        let sent = self.chromium.connection.raw(Some(&self.cdp), method, params, CALL);
-        self.racing(sent).await?.map(drop).map_err(|error| self.explain(&error))
-    }
-
-    /// A command in a DevTools session of this tab; none is its own.
-    ///
-    /// # Errors
-    /// As [`Tab::call`].
-    pub(crate) async fn call_session<C: Command>(&self, session: Option<&str>, command: &C) -> Result<C::Response> {
-        let session = session.unwrap_or(&self.cdp);
-        let answer = self.racing(self.chromium.connection.call_within(Some(session), command, CALL)).await?;
-        answer.map_err(|error| self.explain(&error))
-    }
-
-    /// A command to the process that `frame` lives in. Ends at once when frame or tab do.
-    ///
-    /// # Errors
-    /// As [`Tab::call`]; a frame that is gone or whose process is.
-    pub(crate) async fn call_in<C: Command>(&self, frame: &str, command: &C) -> Result<C::Response> {
-        self.call_in_within(frame, command, CALL).await
-    }
-
-    /// The same with a deadline of its own.
-    ///
-    /// # Errors
-    /// As [`Tab::call_in`].
-    pub(crate) async fn call_in_within<C: Command>(
-        &self,
-        frame: &str,
-        command: &C,
-        deadline: Duration,
-    ) -> Result<C::Response> {
-        let Some(session) = self.peek(|state| state.session_of(frame)) else {
-            return self.call_within(command, deadline).await;
-        };
-        let left = self.until(FOREVER, |state| {
-            state.frames.get(frame).is_none_or(|now| now.crashed || now.session.as_deref() != Some(session.as_str()))
-        });
-        let answer = self.racing(self.chromium.connection.call_within(Some(&session), command, deadline));
-        tokio::select! {
-            biased;
-            answer = answer => answer?.map_err(|error| self.explain(&error)),
-            _ = left => Err(frame_gone()),
-        }
-    }
-
-    /// Runs `work` until it is done or the tab closes or crashes.
-    async fn racing<T>(&self, work: impl Future<Output = T>) -> Result<T> {
-        if self.peek(|state| state.crashed) {
-            return Err(self.crash());
-        }
-        let crash = self.until(FOREVER, |state| state.crashed);
-        tokio::select! {
-            biased;
-            result = work => Ok(result),
-            crash = crash => Err(if crash { self.crash() } else { self.gone() }),
-        }
-    }
-
-    /// Runs `work`, which needs the page's main thread: ends with [`Code::ModalState`] as soon as a
-    /// dialog or file chooser opens, because until it is answered the page does nothing.
-    pub(crate) async fn unless_modal<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
-        let opened = self.until(FOREVER, |state| !state.modals.is_empty());
-        tokio::select! {
-            biased;
-            result = work => result,
-            opened = opened => Err(if opened {
-                Error::new(Code::ModalState, "the page waits for an answer")
-            } else {
-                self.gone()
-            }),
-        }
-    }
-
-    /// The error for a page whose renderer is gone.
-    pub(crate) fn crash(&self) -> Error {
-        let because = self.peek(|state| state.ended_because.clone());
-        let (what, next) = match because {
-            Some(why) => (why, "Open a lighter page with browser_navigate, or raise the limit."),
-            None => {
-                ("page crashed".to_owned(), "Navigate again with browser_navigate, or close the tab with browser_tabs.")
-            }
-        };
-        Error::new(Code::PageCrashed, what).next(next)
-    }
-
-    /// Why nothing works on this tab any more.
-    pub(super) fn gone(&self) -> Error {
-        if self.chromium.connection.is_closed() {
-            browser_lost()
-        } else {
-            Error::new(Code::TargetUnknown, "the tab was closed")
-                .next("Call browser_tabs with action \"list\" to see what is open.")
-        }
-    }
-
-    /// A protocol error in the words of a user.
-    pub(crate) fn explain(&self, error: &CdpError) -> Error {
-        match error {
-            CdpError::Closed => self.gone(),
-            CdpError::Timeout(_) if self.chromium.is_unresponsive() => {
-                Error::new(Code::BrowserUnresponsive, "the browser does not answer")
-                    .next("It is restarted if it stays silent; call again in a moment.")
-            }
-            CdpError::Timeout(what) => Error::new(Code::Timeout, format!("the page did not answer in time ({what})"))
-                .next("The page may be busy: navigate again, or open another tab with browser_tabs."),
-            CdpError::TooLong => Error::new(Code::LimitReached, error.to_string())
-                .next("Ask for a part of it: slice texts, count elements."),
-            CdpError::Refused { message } => Error::new(Code::Internal, message.clone()),
-            CdpError::Shape(..) => Error::new(Code::Internal, error.to_string()),
-        }
-    }
-
-    /// The execution context of Ebb's world in `frame` (none: the main frame), made if it is missing.
-    async fn world(&self, frame: &str) -> Result<ExecutionContextId> {
-        if let Some(world) = self.peek(|state| state.frames.get(frame).and_then(|frame| frame.world)) {
-            return Ok(ExecutionContextId::new(world));
-        }
-        let mut create = CreateIsolatedWorldParams::new(frame.to_owned());
-        create.world_name = Some(WORLD.to_owned());
-        let context = self.call_in(frame, &create).await?.execution_context_id;
-        let mut install = EvaluateParams::new(snapshot::PAGE_SCRIPT);
-        install.context_id = Some(context);
-        self.call_in(frame, &install).await?;
-        self.poke(|state| {
-            if let Some(known) = state.frames.get_mut(frame) {
-                known.world = Some(*context.inner());
-            }
-        });
-        Ok(context)
-    }
-
-    /// Calls a function of the page script in `frame` (none: the main frame): `body` is the text of
-    /// a function that gets `arguments`.
-    ///
-    /// # Errors
-    /// As [`Tab::call`]; [`Code::ModalState`] when a dialog opens meanwhile; the script's own error.
-    pub(crate) async fn script(
-        &self,
-        frame: Option<&str>,
-        body: &str,
-        arguments: &[Value],
-        returns: Returns,
-        deadline: Duration,
-    ) -> Result<RemoteObject> {
-        let frame = frame.map_or_else(|| self.peek(|state| state.main_frame.clone()), str::to_owned);
-        self.unless_modal(async {
-            let mut last = None;
-            // The document may be replaced between finding its world and calling into it.
-            for _ in 0..3 {
-                let context = self.world(&frame).await?;
-                let call = function_call(body, arguments, returns, Some(context), None);
-                match self.call_in_within(&frame, &call, deadline).await {
-                    Err(error) if is_stale_context(&error) => {
-                        self.poke(|state| {
-                            if let Some(known) = state.frames.get_mut(&frame) {
-                                known.world = None;
-                            }
-                        });
-                        last = Some(error);
-                    }
-                    Err(error) => return Err(error),
-                    Ok(result) => return checked(result.result, result.exception_details.as_ref()),
-                }
-            }
-            Err(last.unwrap_or_else(|| self.gone()))
-        })
-        .await
-    }
-
-    /// The same, with the result as JSON.
-    ///
-    /// # Errors
-    /// As [`Tab::script`].
-    pub(crate) async fn ask(&self, frame: Option<&str>, body: &str, arguments: &[Value]) -> Result<Value> {
-        Ok(self.script(frame, body, arguments, Returns::Value, CALL).await?.value.unwrap_or(Value::Null))
-    }
-
     /// The waiting dialog or file chooser that has to be answered first.
     pub(crate) fn modal(&self) -> Option<Modal> {
         self.peek(|state| state.modals.first().cloned())
@@ -513,58 +299,4 @@ impl Tab {
             bytes,
         })
     }
-}
-
-/// A `Runtime.callFunctionOn` in a context or on an object.
-pub(crate) fn function_call(
-    body: &str,
-    arguments: &[Value],
-    returns: Returns,
-    context: Option<ExecutionContextId>,
-    object: Option<chromiumoxide::cdp::js_protocol::runtime::RemoteObjectId>,
-) -> CallFunctionOnParams {
-    let mut call = CallFunctionOnParams::new(body);
-    call.arguments = Some(arguments.iter().map(|value| CallArgument::builder().value(value.clone()).build()).collect());
-    call.execution_context_id = context;
-    call.object_id = object;
-    call.return_by_value = Some(returns == Returns::Value);
-    call.await_promise = Some(true);
-    call.user_gesture = Some(true);
-    call
-}
-
-/// The result, or the exception the function ended with.
-pub(crate) fn checked(
-    result: RemoteObject,
-    exception: Option<&chromiumoxide::cdp::js_protocol::runtime::ExceptionDetails>,
-) -> Result<RemoteObject> {
-    let Some(exception) = exception else { return Ok(result) };
-    let text = exception
-        .exception
-        .as_ref()
-        .and_then(|object| object.description.clone().or_else(|| object.value.as_ref().map(Value::to_string)));
-    Err(Error::new(Code::InvalidArguments, text.unwrap_or_else(|| exception.text.clone())))
-}
-
-fn is_stale_context(error: &Error) -> bool {
-    const KNOWN: [&str; 6] = [
-        "Cannot find context",
-        "context was destroyed",
-        "Execution context",
-        "Inspected target navigated",
-        "Session with given id not found",
-        "No frame for given id found",
-    ];
-    error.code == Code::Internal && KNOWN.iter().any(|known| error.message.contains(known))
-}
-
-/// The error for a frame that left the page, or whose process ended.
-fn frame_gone() -> Error {
-    Error::new(Code::TargetUnknown, "the frame is gone").next("Call browser_snapshot to see what the page shows now.")
-}
-
-/// The error for a session whose browser is gone.
-pub(crate) fn browser_lost() -> Error {
-    Error::new(Code::BrowserLost, "the browser ended and this session's tabs are gone; its cursors can still be read")
-        .next("Call again: a fresh browser starts.")
 }

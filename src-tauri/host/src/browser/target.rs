@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 
 use super::{
     pipe::CALL,
-    tab::{Returns, Tab, checked, function_call},
+    tab::Tab,
+    tab_script::{Returns, checked, function_call},
 };
 
 /// Characters of a target that an error repeats.
