@@ -54,8 +54,14 @@ impl Common {
     }
 
     /// Whose events to send changes through. Once, when the host is composed.
-    pub(super) fn report_to(&self, manager: &SessionManager) {
+    pub(super) fn report_to(self: &Arc<Self>, manager: &SessionManager) {
         drop(self.manager.set(manager.clone()));
+        let common = Arc::downgrade(self);
+        self.run_dirs.on_stray(move || {
+            if let Some(manager) = common.upgrade().as_ref().and_then(|common| common.manager.get()) {
+                manager.ask_census();
+            }
+        });
     }
 
     fn emit(&self, event: Event) {

@@ -81,15 +81,30 @@ impl Held {
     }
 
     /// The session's own folder for files, which goes with it.
-    pub(super) async fn own_folder(&self) -> Result<PathBuf> {
-        Ok(self.dir().await?.path().join(OUT))
+    pub(super) async fn own_folder(self: &Arc<Self>) -> Result<PathBuf> {
+        Ok(self.dir().await?.join(OUT))
     }
 
-    async fn dir(&self) -> Result<&RunDir> {
+    /// The session's run directory. Made in a task of its own: whoever waits for it may vanish, and the session
+    /// may end while it is made, when no removal knows of it yet.
+    async fn dir(self: &Arc<Self>) -> Result<PathBuf> {
         if self.books.lock().closed {
             return Err(ended());
         }
-        self.dir.get_or_try_init(|| self.run_dirs.create('f', &[OUT])).await
+        if let Some(dir) = self.dir.get() {
+            return Ok(dir.path().to_owned());
+        }
+        let this = Arc::clone(self);
+        let making = tokio::spawn(async move {
+            let dir = this.dir.get_or_try_init(|| this.run_dirs.create('f', &[OUT])).await?;
+            if this.books.lock().closed {
+                // The end of the session looked for it a moment too early. What fails here the census finds.
+                drop(dir.remove().await);
+                return Err(ended());
+            }
+            Ok(dir.path().to_owned())
+        });
+        making.await.map_err(|error| Error::new(Code::Internal, error.to_string()))?
     }
 
     /// Does `work`, which makes the file `path`. Whoever waits for it may vanish: the file is in the books all
@@ -101,7 +116,7 @@ impl Held {
         work: impl FnOnce() -> std::io::Result<()> + Send + 'static,
     ) -> Result<()> {
         let journal = match fate {
-            Fate::Goes => Some(self.dir().await?.path().to_owned()),
+            Fate::Goes => Some(self.dir().await?),
             _ => None,
         };
         {

@@ -5,6 +5,7 @@ use std::{
     os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use ebb_core::{Code, ids::InstanceId};
@@ -83,6 +84,29 @@ async fn automatic_files_go_and_named_ones_stay() {
     let late = files.automatic("page", "yml").unwrap();
     assert_eq!(files.write(&late, b"late").await.unwrap_err().code, Code::SessionEnded);
     assert!(!late.path().exists());
+}
+
+/// The folder is made while the session ends, and whoever wanted it does not wait any more.
+#[tokio::test]
+async fn a_folder_that_comes_after_the_end_goes_at_once() {
+    for vanish in [false, true] {
+        let ground = Ground::new();
+        let waiting = Box::pin(ground.held.own_folder());
+        let mut waiting = futures::FutureExt::fuse(waiting);
+        assert!(futures::poll!(&mut waiting).is_pending());
+        assert_eq!(ground.held.end().await.unwrap(), Ended::default());
+        if vanish {
+            drop(waiting);
+        } else {
+            assert_eq!(waiting.await.unwrap_err().code, Code::SessionEnded);
+        }
+        let gone = async {
+            while ground.count("run") > 0 || Arc::strong_count(&ground.held) > 1 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), gone).await.expect("the folder goes, and with it who made it");
+    }
 }
 
 #[tokio::test]

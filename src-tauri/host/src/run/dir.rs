@@ -2,10 +2,10 @@
 
 use std::{
     collections::{HashSet, VecDeque},
-    fs,
+    fmt, fs,
     io::Write,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -60,12 +60,21 @@ pub(super) fn leader_of(dir: &Path) -> Option<ProcessKey> {
 }
 
 /// The run directories of one host.
-#[derive(Debug)]
 pub(crate) struct RunDirs {
     base: PathBuf,
     marker: Marker,
     guardian: Arc<Guardian>,
     books: Mutex<Books>,
+    strayed: OnceLock<Strayed>,
+}
+
+/// Told that a directory lost its owner.
+type Strayed = Box<dyn Fn() + Send + Sync>;
+
+impl fmt::Debug for RunDirs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RunDirs").field("base", &self.base).field("books", &self.books).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -79,7 +88,13 @@ impl RunDirs {
     /// The directories below `base` of the host `instance`; makes none yet.
     pub(crate) fn new(base: PathBuf, instance: &InstanceId, guardian: Arc<Guardian>) -> Arc<Self> {
         let marker = Marker::of_this_process(instance);
-        Arc::new(Self { base, marker, guardian, books: Mutex::default() })
+        Arc::new(Self { base, marker, guardian, books: Mutex::default(), strayed: OnceLock::new() })
+    }
+
+    /// `strayed` is told when a directory loses its owner without being removed: then a census must come. Once,
+    /// when the host is composed.
+    pub(crate) fn on_stray(&self, strayed: impl Fn() + Send + Sync + 'static) {
+        drop(self.strayed.set(Box::new(strayed)));
     }
 
     /// Makes one with `folders` in it, marked before anything else is written into it, and known to the
@@ -159,12 +174,15 @@ impl RunDirs {
         self.guardian.check();
     }
 
-    fn retire(&self, path: &Path) {
+    /// The directory has no owner any more; whether it had one until now.
+    fn retire(&self, path: &Path) -> bool {
         let mut books = self.books.lock();
-        if books.live.remove(path) {
+        let owned = books.live.remove(path);
+        if owned {
             books.past.truncate(PAST - 1);
             books.past.push_front(path.to_path_buf());
         }
+        owned
     }
 }
 
@@ -232,7 +250,11 @@ impl RunDir {
 
 impl Drop for RunDir {
     fn drop(&mut self) {
-        self.dirs.retire(&self.path);
+        if self.dirs.retire(&self.path)
+            && let Some(strayed) = self.dirs.strayed.get()
+        {
+            strayed();
+        }
     }
 }
 

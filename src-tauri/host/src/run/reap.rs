@@ -40,6 +40,10 @@ mod tests {
     use std::{
         os::unix::process::CommandExt,
         process::{Child, Command, Stdio},
+        sync::{
+            Arc,
+            atomic::{AtomicU32, Ordering},
+        },
     };
 
     use ebb_core::ids::InstanceId;
@@ -132,7 +136,11 @@ mod tests {
         let used = dirs.create('b', &[]).await.unwrap();
         let dropped = dirs.create('c', &[]).await.unwrap();
         let stray = dropped.path().to_owned();
+        let told = Arc::new(AtomicU32::new(0));
+        let count = Arc::clone(&told);
+        dirs.on_stray(move || drop(count.fetch_add(1, Ordering::Relaxed)));
         drop(dropped);
+        assert_eq!(told.load(Ordering::Relaxed), 1, "whoever takes the census is told");
         let other = Marker { instance: InstanceId::new(), ..Marker::of_this_process(&InstanceId::new()) };
         leave(base.path(), "b-other", &other);
         leave(base.path(), "b-dead", &dead());
@@ -146,6 +154,8 @@ mod tests {
         // Gone, but a process still says that it belongs to it.
         let gone = used.path().to_owned();
         used.remove().await.unwrap();
+        drop(used);
+        assert_eq!(told.load(Ordering::Relaxed), 1, "what was removed is no stray");
         let mut late = sleeper(|command| command.env(VARIABLE, &gone));
         assert!(dirs.strays().contains(&gone));
         dirs.remove_stray(&gone).unwrap();
