@@ -7,7 +7,7 @@ use std::{
 };
 
 use ebb_core::cleanup::LeftoverKind;
-use support::{Calls, Scene, Via, procs, wait_for, within};
+use support::{Calls, Scene, Site, TestHost, Via, procs, wait_for, within};
 
 /// A folder and a process that say they belong to this host, and that nothing of it owns.
 #[test]
@@ -80,4 +80,32 @@ fn census_shows_what_cannot_be_removed() {
         }
     });
     assert_eq!(procs::names(&runs).len(), 1, "only the bystander's browser has a folder");
+}
+
+/// The guardian does not answer, so a call is still making the folder for its file when its client dies: no
+/// removal can know of it, and no session is left that would have a census come.
+#[test]
+fn census_comes_for_a_folder_that_was_made_too_late() {
+    let host = TestHost::start();
+    let site = Site::start();
+    let mut agent = host.agent(Via::Socket, "late");
+    agent.open(&site.url("/ok"));
+    let guardian = host.guardians().first().map(|guardian| guardian.pid).expect("the host has a guardian");
+    procs::freeze(guardian);
+    agent.send("browser_evaluate", serde_json::json!({"function": "() => console.error('for the file')"}));
+    wait_for("the folder is being made", Duration::from_secs(10), || {
+        let there = std::fs::read_dir(host.data().join("run")).unwrap().flatten();
+        let ours = there.filter(|entry| entry.file_name().to_string_lossy().starts_with("f-")).count();
+        if ours > 0 { Ok(()) } else { Err("it is not there".to_owned()) }
+    });
+    agent.kill();
+    let began = Instant::now();
+    within("census: a late folder is gone", began, Duration::from_secs(20), || {
+        let (snapshot, files) = (host.control().snapshot(), host.files_left());
+        if snapshot.sessions.is_empty() && snapshot.leftovers.is_empty() && files.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("{} sessions, {:?}, {files:?}", snapshot.sessions.len(), snapshot.leftovers))
+        }
+    });
 }
