@@ -7,34 +7,8 @@ use tokio::time::Instant;
 use super::tab_state::TabState;
 use super::{tab::Tab, tab_script::Returns};
 
-/// Resolves with the title once two animation frames and 50 ms have passed without a change of the document, after 500 ms at the
-/// latest. Timers stand in for frames that a tab in the background does not draw, and end the wait to the millisecond.
-const QUIET: &str = "() => new Promise((done) => {
-  const began = performance.now();
-  let changed = began, frames = 0, timer = 0, over = false;
-  const observer = new MutationObserver(() => { changed = performance.now(); frames = 0; });
-  observer.observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
-  const look = () => {
-    if (over) return;
-    const now = performance.now();
-    const left = Math.min(50 - (now - changed), 500 - (now - began));
-    if ((frames >= 2 && left <= 0) || now - began >= 500) {
-      over = true;
-      observer.disconnect();
-      done(__ebb.info().title);
-    } else if (frames >= 2) {
-      clearTimeout(timer);
-      timer = setTimeout(look, Math.max(left, 1));
-    }
-  };
-  const frame = () => {
-    let called = false;
-    const once = () => { if (!called && !over) { called = true; frames++; look(); frame(); } };
-    requestAnimationFrame(once);
-    setTimeout(once, 25);
-  };
-  frame();
-})";
+/// Resolves with the title once nothing changes any more.
+const QUIET: &str = "() => __ebb.quiet()";
 
 /// How long documents, styles, scripts and fetches of the action may take.
 const NETWORK: Duration = Duration::from_secs(5);

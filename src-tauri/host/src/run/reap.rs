@@ -138,7 +138,9 @@ mod tests {
         let stray = dropped.path().to_owned();
         let told = Arc::new(AtomicU32::new(0));
         let count = Arc::clone(&told);
-        dirs.on_stray(move || drop(count.fetch_add(1, Ordering::Relaxed)));
+        dirs.on_stray(move || {
+            count.fetch_add(1, Ordering::Relaxed);
+        });
         drop(dropped);
         assert_eq!(told.load(Ordering::Relaxed), 1, "whoever takes the census is told");
         let other = Marker { instance: InstanceId::new(), ..Marker::of_this_process(&InstanceId::new()) };

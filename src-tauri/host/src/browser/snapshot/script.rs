@@ -11,6 +11,7 @@ pub(crate) const PAGE_SCRIPT: &str = concat!(
     include_str!("page/walk.js"),
     include_str!("page/select.js"),
     include_str!("page/locate.js"),
+    include_str!("page/settle.js"),
     include_str!("page/act.js"),
     include_str!("page/locator.js"),
     include_str!("page/core.js"),

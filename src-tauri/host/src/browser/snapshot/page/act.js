@@ -167,14 +167,17 @@ const animationsOf = uncurried(Document.prototype.getAnimations);
 /** @param {DOMRect} rect */
 const insideViewport = (rect) => rect.left >= 0 && rect.top >= 0 && rect.right <= innerWidth && rect.bottom <= innerHeight;
 
+/** Two frames of a slow screen, in ms. */
+const TWO_FRAMES = 34;
+
+/** @param {DOMRect} rect */
+const boxText = ({ x, y, width, height }) => `${x},${y},${width},${height}`;
+
 /** @param {string|Element} target @returns {Promise<boolean>} whether its box stays for two frames */
 const stable = async (target) => {
   const el = elementFor(target);
   if (!el) return false;
-  const box = () => {
-    const { x, y, width, height } = rectOf(el);
-    return `${x},${y},${width},${height}`;
-  };
+  const box = () => boxText(rectOf(el));
   // A tab in the background draws no frames: without the timer this would wait for ever.
   const frame = () =>
     new Promise((done) => {
@@ -186,6 +189,10 @@ const stable = async (target) => {
     });
   const first = box();
   const inside = insideViewport(rectOf(el));
+  // Where the last snapshot saw it, frames ago.
+  const before = refs.get(el)?.box;
+  const stayed = before instanceof DOMRect && boxText(before) === first && performance.now() - walkedAt > TWO_FRAMES;
+  if (inside && stayed && isConnectedOf(el) && !animationsOf(document).length) return true;
   await frame();
   const second = box();
   // What the page moves by itself has moved by now; what the browser moves is an animation, or a scroll into view.
@@ -311,8 +318,10 @@ const guard = (target) => {
   const el = elementFor(target);
   if (!el) return false;
   const watch = { hit: /** @type {boolean|null} */ (null), reason: "", stop: () => {} };
+  watchChanges();
   const listener = (/** @type {Event} */ event) => {
     if (!event.isTrusted) return;
+    changed();
     if (watch.hit === null) {
       const hit = /** @type {any} */ (event.composedPath()[0]);
       fresh();

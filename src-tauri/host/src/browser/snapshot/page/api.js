@@ -38,6 +38,7 @@ Object.defineProperty(globalThis, "__ebb", {
     framePoint: call(framePoint),
     guard: callOr(guard, false),
     unguard,
+    quiet,
     element: callOr(elementFor),
     frameElement: (/** @type {number} */ k) => frameElements[k] ?? null,
     describe: callOr((/** @type {string|Element} */ target) => {

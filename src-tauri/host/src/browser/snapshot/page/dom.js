@@ -308,13 +308,15 @@ const contentsShows = (el) => {
 /** @param {any} el @returns {boolean} */
 const hiddenForAria = (el) => inheritsHidden(el) || styleHides(el);
 
-/** @param {any} el @returns {boolean} whether it covers pixels */
-const hasVisibleBox = (el) => {
+/** @param {any} el @returns {DOMRect|boolean} the box with which it covers pixels; without one of its own whether its content does */
+const visibleBoxOf = (el) => {
   const shows = showsAs(el);
   if (shows !== BOXED) return shows === CONTENTS;
   const rect = rectOf(el);
-  return rect.width > 0 && rect.height > 0;
+  return rect.width > 0 && rect.height > 0 ? rect : false;
 };
+/** @param {any} el @returns {boolean} whether it covers pixels */
+const hasVisibleBox = (el) => visibleBoxOf(el) !== false;
 
 /** Whether text right inside it is drawn, it being visible itself. @param {any} el */
 const showsOwnText = (el) =>

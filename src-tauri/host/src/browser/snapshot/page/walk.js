@@ -17,7 +17,8 @@ const DISABLED = new Set(
     "spinbutton switch tab tablist textbox toolbar tree treegrid treeitem").split(" "),
 );
 
-/** @type {WeakMap<any, {ref: number, role: string, name: string}>} newest ref of an element */
+/** @type {WeakMap<any, {ref: number, role: string, name: string, box: DOMRect|boolean}>} newest ref of an element, and
+ * where it lay when it was seen last, so that an action can tell whether it has moved since */
 const refs = new WeakMap();
 /** @type {Map<number, WeakRef<any>>} */
 const elements = new Map();
@@ -26,16 +27,22 @@ let sweepAt = 20_000;
 /** @type {any[]} iframe elements of the last snapshot */
 let frameElements = [];
 
-/** @param {any} el @param {string} role @param {string} name @returns {number} */
-const refFor = (el, role, name) => {
+/** @param {any} el @param {string} role @param {string} name @param {DOMRect|boolean} box @returns {number} */
+const refFor = (el, role, name, box) => {
   const known = refs.get(el);
-  if (known && known.role === role && known.name === name) return known.ref;
+  if (known && known.role === role && known.name === name) {
+    known.box = box;
+    return known.ref;
+  }
   if (known) elements.delete(known.ref);
   lastRef += 1;
-  refs.set(el, { ref: lastRef, role, name });
+  refs.set(el, { ref: lastRef, role, name, box });
   elements.set(lastRef, new WeakRef(el));
   return lastRef;
 };
+
+/** When the last walk ended, in ms of this document: no element's `box` is younger. */
+let walkedAt = 0;
 
 /** Pages that replace their content for hours must not grow this map for ever. */
 const sweepRefs = () => {
@@ -163,14 +170,14 @@ class Walk {
   /** @param {any} el @param {number} parent @param {string} role @returns {number} index of the new node */
   node(el, parent, role) {
     const { text: name, from } = nameOf(el, role);
-    const boxed = hasVisibleBox(el);
+    const box = visibleBoxOf(el);
     /** @type {Entry} */
     const entry = parent < 0 ? { r: role } : { p: parent, r: role };
     const at = this.nodes.push(entry) - 1;
     if (name) entry.n = name;
     const style = styleOf(el);
-    if (boxed && (role === "iframe" || style.pointerEvents !== "none")) {
-      entry.e = refFor(el, role, name);
+    if (box !== false && (role === "iframe" || style.pointerEvents !== "none")) {
+      entry.e = refFor(el, role, name, box);
       this.index.set(el, at);
       if (style.cursor === "pointer") entry.c = 1;
       if (hasAttr(el, "contenteditable") && isContentEditableOf(el)) entry.k = 1;
@@ -279,6 +286,7 @@ const snapshot = (options = {}) => {
   frameElements = [];
   const walk = new Walk(!!options.boxes, Math.min(options.maxNodes ?? 100_000, 100_000));
   walk.run(root);
+  walkedAt = performance.now();
   const title = wellFormed(clip(titleOf(document), 10_000));
   return { ok: true, ready: true, nodes: walk.nodes, frames: frameElements.length, truncated: walk.truncated, title };
 };
