@@ -212,8 +212,10 @@ impl Browsers {
     /// Ends the browsers and waits until nothing of them is left.
     pub async fn stop(&self) {
         tokio::join!(self.main.stop(), self.window.stop());
-        self.common.tasks.close();
-        if tokio::time::timeout(TASKS, self.common.tasks.wait()).await.is_err() {
+        let (tasks, folders) = (&self.common.tasks, self.common.run_dirs.tasks());
+        tasks.close();
+        folders.close();
+        if tokio::time::timeout(TASKS, async { tokio::join!(tasks.wait(), folders.wait()) }).await.is_err() {
             tracing::warn!("browser tasks did not end in time");
         }
     }

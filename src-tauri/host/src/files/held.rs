@@ -95,7 +95,7 @@ impl Held {
             return Ok(dir.path().to_owned());
         }
         let this = Arc::clone(self);
-        let making = tokio::spawn(async move {
+        let making = self.run_dirs.tasks().spawn(async move {
             let dir = this.dir.get_or_try_init(|| this.run_dirs.create('f', &[OUT])).await?;
             if this.books.lock().closed {
                 // The end of the session looked for it a moment too early. What fails here the census finds.

@@ -12,6 +12,7 @@ use std::{
 use ebb_core::{Code, Error, Result, ids::InstanceId};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
+use tokio_util::task::TaskTracker;
 
 use super::{Guardian, end, processes, remove_tree};
 use crate::transport::proc::{self, ProcessKey};
@@ -66,6 +67,7 @@ pub(crate) struct RunDirs {
     guardian: Arc<Guardian>,
     books: Mutex<Books>,
     strayed: OnceLock<Strayed>,
+    tasks: TaskTracker,
 }
 
 /// Told that a directory lost its owner.
@@ -88,7 +90,19 @@ impl RunDirs {
     /// The directories below `base` of the host `instance`; makes none yet.
     pub(crate) fn new(base: PathBuf, instance: &InstanceId, guardian: Arc<Guardian>) -> Arc<Self> {
         let marker = Marker::of_this_process(instance);
-        Arc::new(Self { base, marker, guardian, books: Mutex::default(), strayed: OnceLock::new() })
+        Arc::new(Self {
+            base,
+            marker,
+            guardian,
+            books: Mutex::default(),
+            strayed: OnceLock::new(),
+            tasks: TaskTracker::new(),
+        })
+    }
+
+    /// Directories that are being made whoever wanted them.
+    pub(crate) fn tasks(&self) -> &TaskTracker {
+        &self.tasks
     }
 
     /// `strayed` is told when a directory loses its owner without being removed: then a census must come. Once,
