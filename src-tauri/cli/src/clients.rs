@@ -194,9 +194,11 @@ fn changed(files: &ClientFiles, change: &Change, act: Act, as_json: bool) -> Res
 
 /// Shows the change and asks for a yes.
 fn agree(plan: &PlanView, as_json: bool) -> Result<()> {
-    let refused = |message: &str| Error::new(Code::Cancelled, message).next("Nothing was changed. --yes does not ask");
+    let refused = |message: &str| {
+        Error::new(Code::Cancelled, message).next("Nothing was changed. Run it again with --yes to agree beforehand")
+    };
     if as_json || !std::io::stdin().is_terminal() {
-        return Err(refused("nobody is here to say yes"));
+        return Err(refused("this asks before it changes a file, and there is no terminal to ask in"));
     }
     out::line(&format!("{}{}\n", plan.file, if plan.creates { " (new)" } else { "" }));
     out::lines(&lines(plan));

@@ -7,6 +7,8 @@ mod control;
 mod cursors;
 mod dashboard;
 mod detach;
+#[cfg(test)]
+mod docs;
 mod doctor;
 mod end;
 mod guard;

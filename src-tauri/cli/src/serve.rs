@@ -59,7 +59,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "[ADDRESS:]PORT", num_args = 0..=1, default_missing_value = "0")]
     dashboard: Option<String>,
     /// Started for a client: be quiet where another host runs, and end when nobody has been here for 10 minutes.
-    #[arg(long)]
+    #[arg(long, hide = true)]
     auto: bool,
 }
 

@@ -1,9 +1,20 @@
 //! One report as people read it: why, who asked, what each step did, what it freed, what stayed.
 
-use ebb_core::cleanup::{CleanupReport, Reason, Step, StepReport};
-use time::format_description::well_known::Rfc3339;
+use ebb_core::cleanup::{CleanupReport, Reason, Rung, Step, StepReport};
+use time::{OffsetDateTime, UtcOffset, macros::format_description};
 
 use crate::table;
+
+/// A time to the second, in the zone of the machine where that is known.
+fn moment(at: OffsetDateTime) -> String {
+    let local = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
+    let utc = format_description!("[year]-[month]-[day] [hour]:[minute]:[second] UTC");
+    let text = match UtcOffset::current_local_offset() {
+        Ok(zone) => at.to_offset(zone).format(&local),
+        Err(_) => at.to_offset(UtcOffset::UTC).format(&utc),
+    };
+    text.unwrap_or_default()
+}
 
 /// The whole report, line by line.
 pub(super) fn whole(report: &CleanupReport) -> Vec<String> {
@@ -20,7 +31,7 @@ pub(super) fn whole(report: &CleanupReport) -> Vec<String> {
             process.unwrap_or_default(),
             project.unwrap_or_default()
         ),
-        format!("  began    {}", report.began_at.format(&Rfc3339).unwrap_or_default()),
+        format!("  began    {}", moment(report.began_at)),
         format!("  reason   {}{}", report.reason.phrase(), asked(report.reason)),
     ];
     lines.extend(report.steps.iter().map(|step| line(step, report)));
@@ -41,7 +52,7 @@ pub(super) fn whole(report: &CleanupReport) -> Vec<String> {
         ));
     }
     if let Some(at) = report.cleared_at {
-        lines.push(format!("  cleared  {}", at.format(&Rfc3339).unwrap_or_default()));
+        lines.push(format!("  cleared  {}", moment(at)));
     }
     lines.push(format!("  report   {}", report.id));
     lines
@@ -54,10 +65,21 @@ fn asked(reason: Reason) -> String {
     }
 }
 
+/// What it took beyond the usual, where it took more.
+fn further(rung: Rung) -> Option<&'static str> {
+    match rung {
+        Rung::Disposed => None,
+        Rung::DisposedAgain => Some("asked twice"),
+        Rung::RenderersKilled => Some("the pages' processes were ended"),
+        Rung::BrowserRecycled => Some("the whole browser was ended"),
+        Rung::BrowserGone => Some("the browser was gone already"),
+    }
+}
+
 fn line(step: &StepReport, report: &CleanupReport) -> String {
     let detail = (!step.detail.is_empty()).then(|| format!("  {}", step.detail));
     let bytes = (step.bytes > 0).then(|| format!(", {}", table::bytes(step.bytes)));
-    let rung = report.rung.filter(|_| step.step == Step::Browser).map(|rung| format!("  [{rung:?}]"));
+    let rung = report.rung.filter(|_| step.step == Step::Browser).and_then(further).map(|what| format!(", {what}"));
     let error = step.error.as_ref().map(|error| format!("  {}", error.message));
     let more: String = [detail, bytes, rung, error].into_iter().flatten().collect();
     format!("  {:<8} {:<9} {:>8.1} ms{more}", step.step.label(), step.outcome.label(), step.ms)

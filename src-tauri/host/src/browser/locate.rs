@@ -144,7 +144,7 @@ impl Machine<'_> {
             if let Some(found) = files.find(|file| is_executable(file)) {
                 let real = behind_wrapper(&found);
                 let why = match kind {
-                    Kind::HeadlessShell => "the headless shell is the smallest and fastest",
+                    Kind::HeadlessShell => "the smallest and fastest",
                     Kind::Full if full => "it has windows",
                     Kind::Full => "no headless shell is installed",
                 };

@@ -121,12 +121,17 @@ impl ClientFiles {
         let now = disk::read(&file).map_err(|why| unreadable(&file, &why))?;
         let backups = Backups::of(&self.data_dir, known.id);
         let Some((backup, kept)) = backups.usable(&file, now.as_deref()) else {
-            let message = match backups.last() {
-                Some(_) => format!("{} was changed since, so it is not put back", file.display()),
-                None => format!("Ebb changed nothing of {}", known.name),
+            let (message, next) = match backups.last() {
+                Some(_) => (
+                    format!("{} was changed since, so it is not put back", file.display()),
+                    format!("Take only Ebb out of it: `ebb clients remove {}`", known.id),
+                ),
+                None => (
+                    format!("there is no change of {} to take back", known.name),
+                    format!("`ebb clients show {}` says how it is set up", known.id),
+                ),
             };
-            return Err(Error::new(Code::InvalidArguments, message)
-                .next(format!("Take only Ebb out of it: `ebb clients remove {}`", known.id)));
+            return Err(Error::new(Code::InvalidArguments, message).next(next));
         };
         match &backup.before {
             Some(before) => disk::write(&file, before),
