@@ -41,10 +41,16 @@ fn row(session: &SessionView) -> [String; 9] {
         state.to_owned(),
         session.tabs.len().to_string(),
         session.cursors.to_string(),
-        table::bytes(session.held.total),
+        if measuring(session) { "measuring".to_owned() } else { table::bytes(session.held.total) },
         if session.idle_s == 0 { String::new() } else { table::seconds(session.idle_s) },
         session.client.project.clone().unwrap_or_default(),
     ]
+}
+
+/// Whether it has pages whose memory nobody has looked at yet: the first figures come after some seconds.
+pub(crate) fn measuring(session: &SessionView) -> bool {
+    let held = &session.held;
+    held.renderers.is_none() && held.js_heap.is_none() && session.tabs.iter().any(|tab| !tab.crashed)
 }
 
 pub(crate) fn short(id: &str) -> String {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use ebb_core::view::{BrowserView, Snapshot};
 use ebb_host::control::{Command, Reply};
 
-use crate::{control, out, place::Place, table};
+use crate::{control, out, place::Place, sessions::measuring, table};
 
 pub(crate) fn run(place: &Place) -> ExitCode {
     control::show(place, Command::Snapshot, |reply| {
@@ -25,6 +25,9 @@ fn lines(snapshot: &Snapshot) -> Vec<String> {
     let held: u64 = snapshot.sessions.iter().map(|session| session.held.total).sum();
     let sessions = match snapshot.sessions.len() {
         0 => "No sessions.".to_owned(),
+        number if snapshot.sessions.iter().all(measuring) => {
+            format!("{}, memory not measured yet.", table::count(number, "session"))
+        }
         number => format!(
             "{} {} {}.",
             table::count(number, "session"),
