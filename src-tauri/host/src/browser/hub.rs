@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{Arc, OnceLock, Weak},
+    time::Duration,
 };
 
 use chromiumoxide::cdp::{
@@ -28,6 +29,9 @@ use super::{
     tab::Tab,
     tab_state::{MAX_TITLE, clipped},
 };
+
+/// How long a worker may take to hear that it may begin.
+const BEGIN: Duration = Duration::from_secs(5);
 
 /// The event sink of one Chromium.
 pub(crate) struct Hub {
@@ -196,9 +200,14 @@ impl Hub {
             }
             self.tabs.lock().remove(session);
         }
-        let detach = DetachFromTargetParams::builder().session_id(session.to_owned()).build();
-        tab.chromium.connection.post(Some(session), &RunIfWaitingForDebuggerParams::default());
-        tab.chromium.connection.post(Some(parent), &detach);
+        let (chromium, parent, session) = (Arc::clone(&tab.chromium), parent.to_owned(), session.to_owned());
+        self.tasks.spawn(async move {
+            // A service worker that loses its session before it was told to begin never begins.
+            let begin = RunIfWaitingForDebuggerParams::default();
+            drop(chromium.connection.call_within(Some(&session), &begin, BEGIN).await);
+            let detach = DetachFromTargetParams::builder().session_id(session).build();
+            chromium.connection.post(Some(&parent), &detach);
+        });
     }
 
     fn detached(&self, params: &Value) {
