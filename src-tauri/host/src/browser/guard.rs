@@ -3,8 +3,9 @@
 //! What counts is the address that a name leads to, not the name. Link-local addresses, where clouds keep their
 //! credentials, and Ebb's own ports are never opened; private networks only by setting; this machine always,
 //! because people test what they build. Every request of a page waits until its address was looked at, redirects
-//! included; WebSockets and workers that serve several pages only meet [`RESOLVER_RULES`] in the browser. A name
-//! is looked up again once its answer is a second old, so one that changes later is seen.
+//! included. A name is looked up again once its answer is a second old, so one that changes later is seen. WebSockets
+//! and workers that serve several pages do not come by here: the browser itself keeps them away from the same
+//! addresses, by [`RESOLVER_RULES`] and [`LOCAL_CHECKS`].
 
 use std::{
     collections::HashMap,
@@ -38,6 +39,31 @@ pub(super) const RESOLVER_RULES: &str = "--host-resolver-rules=MAP 169.254.* ~NO
      MAP 100.100.100.200 ~NOTFOUND, MAP 192.0.0.192 ~NOTFOUND, MAP 168.63.129.16 ~NOTFOUND, \
      MAP metadata.google.internal ~NOTFOUND, MAP metadata.goog ~NOTFOUND, \
      MAP instance-data.ec2.internal ~NOTFOUND";
+
+/// Has Chromium's network service look at the address of every connection that a page or worker asks for.
+pub(super) const LOCAL_CHECKS: &str = "--enable-features=LocalNetworkAccessChecks,\
+     LocalNetworkAccessChecksWebSockets,LocalNetworkAccessForWorkers";
+
+/// How a port of this machine can be reached.
+const OWN: [&str; 4] = ["127.0.0.1", "0.0.0.0", "[::1]", "[::ffff:127.0.0.1]"];
+
+/// Where metadata services are.
+const METADATA_RANGES: [&str; 7] = [
+    "169.254.0.0/16",
+    "100.100.100.200/32",
+    "192.0.0.192/32",
+    "168.63.129.16/32",
+    "[fe80::]/10",
+    "[fd00:ec2::]/32",
+    "[fd20:ce::]/32",
+];
+
+/// This machine.
+const MACHINE: [&str; 3] = ["127.0.0.0/8", "0.0.0.0/8", "[::1]/128"];
+
+/// Private networks.
+const PRIVATE: [&str; 7] =
+    ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "192.0.0.0/24", "100.64.0.0/10", "198.18.0.0/15", "[fc00::]/7"];
 
 /// Why an address is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,6 +144,18 @@ impl Guard {
         let error = if refused == Refused::Late { "ERR_NAME_NOT_RESOLVED" } else { "ERR_BLOCKED_BY_CLIENT" };
         let message = format!("net::{error} at {address}");
         Err(Error::new(Code::NavigationDenied, message).next(refused.phrase()))
+    }
+
+    /// What [`LOCAL_CHECKS`] go by: the browser counts as "local", which no page may reach, what is refused here, and as
+    /// "public" what is open. It judges the address that a connection really has, so names cannot deceive it. The first
+    /// range that fits counts; private networks are "local" to it by themselves.
+    pub(super) fn address_spaces(&self) -> String {
+        let ports = self.own_ports.lock().clone();
+        let own = ports.iter().flat_map(|port| OWN.map(|address| format!("{address}:{port}=local")));
+        let metadata = METADATA_RANGES.map(|range| format!("{range}=local"));
+        let open = MACHINE.iter().chain(PRIVATE.iter().filter(|_| self.private)).map(|range| format!("{range}=public"));
+        let ranges: Vec<String> = own.chain(metadata).chain(open).collect();
+        format!("--ip-address-space-overrides={}", ranges.join(","))
     }
 
     /// From now on this port of this machine is refused.
@@ -332,6 +370,24 @@ mod tests {
             assert_eq!(verdict(&closed, url), Some(Refused::OwnPort), "{url}");
         }
         assert_eq!(verdict(&closed, "http://127.0.0.1:3001/"), None);
+    }
+
+    #[test]
+    fn the_browser_is_told_the_same() {
+        let (closed, open) = (Guard::new(false), Guard::new(true));
+        closed.own_port(3000);
+        let (told, more) = (closed.address_spaces(), open.address_spaces());
+        let first = "--ip-address-space-overrides=127.0.0.1:3000=local,0.0.0.0:3000=local,[::1]:3000=local,";
+        assert!(told.starts_with(first), "{told}");
+        assert!(!told.contains("10.0.0.0") && more.contains(",10.0.0.0/8=public"), "{told} {more}");
+        for (range, space) in [("169.254.0.0/16", "local"), ("127.0.0.0/8", "public"), ("[::1]/128", "public")] {
+            assert!(
+                told.contains(&format!("{range}={space}")) && more.contains(&format!("{range}={space}")),
+                "{range}"
+            );
+        }
+        let metadata = more.find("[fd00:ec2::]").unwrap();
+        assert!(metadata < more.find("[fc00::]").unwrap(), "the first that fits counts: {more}");
     }
 
     #[tokio::test]

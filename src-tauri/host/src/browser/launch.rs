@@ -8,7 +8,7 @@ use tokio::process::{Child, Command};
 
 use super::{
     display::Display,
-    guard::RESOLVER_RULES,
+    guard::{Guard, LOCAL_CHECKS, RESOLVER_RULES},
     locate::{Found, Kind},
     plan::{Plan, bypass_list},
     profile::Profile,
@@ -106,6 +106,7 @@ pub(crate) fn spawn(
     look: Look,
     settings: &BrowserSettings,
     plan: &Plan,
+    guard: &Guard,
     profile: Option<Profile>,
     run_dir: &RunDir,
 ) -> Result<Launched> {
@@ -120,6 +121,7 @@ pub(crate) fn spawn(
     let mut command = Command::new(&found.path);
     command
         .args(arguments(found, look, settings, run_dir.path(), profile.as_ref(), sandbox_off.is_some()))
+        .arg(guard.address_spaces())
         .args(proxy(plan))
         .env_clear()
         .envs(environment(run_dir.path()))
@@ -191,6 +193,7 @@ fn arguments(
     }
     // Before what people add: of two such rules the browser takes the last.
     arguments.push(RESOLVER_RULES.into());
+    arguments.push(LOCAL_CHECKS.into());
     arguments.extend(settings.extra_args.iter().map(OsString::from));
     arguments
 }

@@ -241,7 +241,7 @@ impl Pool {
             None => None,
         };
         let run_dir = self.common.run_dirs.create('b', &["profile", "tmp", "config"]).await?;
-        let launched = match launch::spawn(&found, look, settings, plan, profile, &run_dir) {
+        let launched = match launch::spawn(&found, look, settings, plan, &self.common.guard, profile, &run_dir) {
             _ if unwanted.is_cancelled() => Err(closing()),
             launched => launched,
         };
