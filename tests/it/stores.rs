@@ -1,7 +1,10 @@
 //! What holds on every cursor store: ids of strangers (F59), the test of a store, and that memory comes
 //! back (F43).
 
-use std::time::{Duration, Instant};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
 use ebb_core::ids::CursorId;
 use ebb_host::control::{Command, Reply, StoreText};
@@ -108,12 +111,17 @@ fn memory_comes_back(kept: &Kept, sessions: usize) {
     let base = support::procs::resident(host.pid());
 
     let mut agents: Vec<Agent> = (0..sessions).map(|n| host.agent(Via::Socket, &format!("heavy {n}"))).collect();
-    for agent in &mut agents {
-        agent.open("about:blank");
-        for n in 0..60 {
-            agent.large(&format!("large {n}"), 1_000);
+    // All at once: most of such a call is waiting for a quiet page.
+    thread::scope(|scope| {
+        for agent in &mut agents {
+            scope.spawn(move || {
+                agent.open("about:blank");
+                for n in 0..60 {
+                    agent.large(&format!("large {n}"), 1_000);
+                }
+            });
         }
-    }
+    });
     let held: u64 = control.snapshot().sessions.iter().map(|session| session.held.cursors).sum();
     assert!(held > sessions as u64 * 59_000_000, "{held} bytes are held");
     let full = support::procs::resident(host.pid());
