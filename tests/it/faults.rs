@@ -232,7 +232,7 @@ fn f27_page_out_of_memory() {
     agent.open(&scene.site.url("/ok"));
     let session = scene.control.session_of("victim");
     let began = Instant::now();
-    let eat = "() => { const all = []; for (;;) all.push(new Array(1e6).fill(all.length + 0.5)); }";
+    let eat = "() => { const all = []; for (;;) all.push(new Array(1e7).fill(all.length + 0.5)); }";
     let crashed = agent.call("browser_evaluate", json!({"function": eat})).err();
     record("f27: out of memory", began.elapsed(), SILENT);
     assert_eq!(crashed.code(), "page_crashed", "{}", crashed.text);
